@@ -1,0 +1,169 @@
+//! What can be answered, as numbers. Their range decides what a client does: 2xx done, 4xx final, 5xx try again.
+//! A WebSocket close code of 4000 + n mirrors code n.
+
+/// What a client does about a [`Code`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disposition {
+    /// It is done.
+    Done,
+    /// Trying again changes nothing.
+    Final,
+    /// Trying again later may work.
+    Retry,
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $number:literal, $reason:literal;)*) => {
+        /// A numeric answer of the protocol, with a reason fit for a person.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[repr(u16)]
+        pub enum Code {
+            $($(#[$doc])* $name = $number,)*
+        }
+
+        impl Code {
+            /// Every code, ascending.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The code of that number, if there is one.
+            #[must_use]
+            pub fn from_number(number: u16) -> Option<Self> {
+                match number {
+                    $($number => Some(Self::$name),)*
+                    _ => None,
+                }
+            }
+
+            /// What it says to a person.
+            #[must_use]
+            pub fn reason(self) -> &'static str {
+                match self {
+                    $(Self::$name => $reason,)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// Registered; also what dialect B answers for each peer found.
+    Done = 200, "Registration Succeed";
+    /// Nobody online matches the search.
+    NoMatch = 201, "No Matched Target";
+    /// The text is not a message: not JSON, a member missing or of the wrong kind.
+    BadMessage = 400, "Not a message";
+    /// The peer of a registration does not hash to its credential, or the registration is not its own.
+    InvalidRegistration = 401, "Invalid Registration Request";
+    /// A second registration on one connection.
+    DuplicateRegistration = 402, "Duplicated Registration";
+    /// No registration within [`crate::limits::REGISTRATION_TIMEOUT_MS`].
+    RegistrationTimeout = 403, "Registration Timeout";
+    /// No session with this id waits to be resumed.
+    InvalidResume = 404, "Invalid Session Resume";
+    /// The session was resumed before: somebody has a copy of its id, so both sides are closed.
+    ResumeViolation = 405, "Session Resume Violation";
+    /// `from` is not the sender's own credential; the message is dropped.
+    ForgedSender = 406, "The message names another sender";
+    /// The checksum does not fit the message; the message is dropped.
+    BadChecksum = 407, "The checksum does not fit the message";
+    /// More than [`crate::limits::RECIPIENTS`] recipients.
+    TooManyRecipients = 408, "Too many recipients";
+    /// Nested deeper than [`crate::limits::JSON_DEPTH`].
+    TooDeep = 409, "The message nests too deep";
+    /// A page of this origin may not connect (HTTP status 403, before the upgrade).
+    OriginRefused = 410, "This origin may not connect";
+    /// Binary data where the sub-protocol is text.
+    BinaryRefused = 411, "Text is due here, not binary data";
+    /// Something else than a registration came first.
+    NotRegistered = 412, "Register first";
+    /// Larger than [`crate::limits::MESSAGE_BYTES`].
+    TooLarge = 413, "The message is too large";
+    /// The WebAssembly module is not loaded yet: `await init()` first.
+    NotInitialised = 450, "Not loaded yet: await init() first";
+    /// A setting or an argument is not usable.
+    InvalidArgument = 451, "Not usable as given";
+    /// The caller took it back.
+    Aborted = 452, "Taken back by the caller";
+    /// The client was closed.
+    Closed = 453, "The client was closed";
+    /// More messages, faster, than one connection may send.
+    RateLimited = 529, "Too many messages at once";
+    /// The server is going away; another, or the same one later, will answer.
+    GoingAway = 503, "The server is going away";
+    /// This address has too many connections, or the server has.
+    TooManyConnections = 504, "Too many connections";
+    /// The receiver did not read what waited for it.
+    SlowConsumer = 505, "Too much waited to be read";
+    /// The other side was silent for two heartbeats.
+    Silent = 506, "Nothing was heard for too long";
+    /// The outbox of the client is full.
+    OutboxFull = 550, "The outbox is full";
+    /// Nobody answered in time; what became of the request is unknown.
+    Timeout = 551, "No answer in time";
+    /// No connection could be made.
+    Unreachable = 552, "No connection";
+}
+
+impl Code {
+    /// The number on the wire.
+    #[must_use]
+    pub fn number(self) -> u16 {
+        self as u16
+    }
+
+    /// What a client does about it: the range of the number says. The one exception is the registration time-out,
+    /// whose number is the original's: it comes of a slow network, and trying again helps.
+    #[must_use]
+    pub fn disposition(self) -> Disposition {
+        match self.number() {
+            403 => Disposition::Retry,
+            200..=299 => Disposition::Done,
+            500..=599 => Disposition::Retry,
+            _ => Disposition::Final,
+        }
+    }
+
+    /// The WebSocket close code that says so. Where RFC 6455 has one of its own, that one.
+    #[must_use]
+    pub fn close_code(self) -> u16 {
+        match self {
+            Self::TooLarge => 1009,
+            Self::BinaryRefused => 1003,
+            Self::GoingAway => 1012,
+            _ => 4000 + self.number(),
+        }
+    }
+
+    /// The code that a WebSocket close code stands for.
+    #[must_use]
+    pub fn from_close_code(close_code: u16) -> Option<Self> {
+        match close_code {
+            1009 => Some(Self::TooLarge),
+            1003 => Some(Self::BinaryRefused),
+            1012 => Some(Self::GoingAway),
+            4000..=4999 => Self::from_number(close_code - 4000),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_close_codes_round_trip() {
+        for &code in Code::ALL {
+            assert_eq!(Code::from_number(code.number()), Some(code));
+            assert_eq!(Code::from_close_code(code.close_code()), Some(code));
+        }
+    }
+
+    #[test]
+    fn the_range_decides() {
+        assert_eq!(Code::Done.disposition(), Disposition::Done);
+        assert_eq!(Code::OriginRefused.disposition(), Disposition::Final);
+        assert_eq!(Code::RegistrationTimeout.disposition(), Disposition::Retry);
+        assert_eq!(Code::GoingAway.disposition(), Disposition::Retry);
+    }
+}

@@ -1,0 +1,207 @@
+//! A message as it came: checked, its members found but not read, borrowed from its text.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{Dialect, Subject};
+use crate::json::spell::spell_valid;
+use crate::{Checksum, Code, Credential, JsonText, Message, MessageB, depth, digest, limits};
+
+/// The members of a message, as raw JSON text. Members that nobody knows are passed over, a member named twice is
+/// refused: readers would not agree on which one counts.
+#[derive(Deserialize)]
+struct Members<'a> {
+    #[serde(borrow)]
+    checksum: &'a RawValue,
+    #[serde(borrow)]
+    to: &'a RawValue,
+    #[serde(borrow)]
+    from: &'a RawValue,
+    #[serde(borrow)]
+    subject: &'a RawValue,
+    #[serde(borrow)]
+    timestamp: &'a RawValue,
+    #[serde(borrow)]
+    content: &'a RawValue,
+    #[serde(borrow, default)]
+    signature: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    sessid: Option<&'a RawValue>,
+}
+
+/// A well-formed message whose checksum fits.
+pub struct Incoming<'a> {
+    text: &'a str,
+    dialect: Dialect,
+    subject: Subject,
+    members: Members<'a>,
+}
+
+impl<'a> Incoming<'a> {
+    /// Reads one WebSocket text message.
+    ///
+    /// # Errors
+    /// [`Code::TooLarge`], [`Code::TooDeep`], [`Code::BadMessage`], or [`Code::BadChecksum`] when all else is right.
+    pub fn read(text: &'a str) -> Result<Self, Code> {
+        if text.len() > limits::MESSAGE_BYTES {
+            return Err(Code::TooLarge);
+        }
+        if depth(text) > limits::JSON_DEPTH {
+            return Err(Code::TooDeep);
+        }
+        let members: Members<'a> = serde_json::from_str(text).map_err(|_| Code::BadMessage)?;
+        let subject = Subject::of(spelled(members.subject)?.as_str());
+        let dialect = if members.signature.is_some() || members.sessid.is_some() { Dialect::B } else { Dialect::A };
+        let incoming = Self { text, dialect, subject, members };
+        incoming.check()?;
+        Ok(incoming)
+    }
+
+    /// Which dialect it is spelled in.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// What it is for.
+    #[must_use]
+    pub fn subject(&self) -> Subject {
+        self.subject
+    }
+
+    /// Who it says it is from; `None` when that is no credential (a session being resumed has none yet).
+    #[must_use]
+    pub fn from(&self) -> Option<Credential> {
+        credential_of(self.members.from)
+    }
+
+    /// Whom it is for: `to`, an array or one string, each credential once. What is no credential reaches nobody.
+    ///
+    /// # Errors
+    /// [`Code::BadMessage`] when `to` is something else, [`Code::TooManyRecipients`].
+    pub fn recipients(&self) -> Result<Vec<Credential>, Code> {
+        let to = self.members.to;
+        if to.get().starts_with('"') {
+            return Ok(credential_of(to).into_iter().collect());
+        }
+        let entries: Vec<&RawValue> = serde_json::from_str(to.get()).map_err(|_| Code::BadMessage)?;
+        if entries.len() > limits::RECIPIENTS {
+            return Err(Code::TooManyRecipients);
+        }
+        let mut recipients: Vec<Credential> = entries.into_iter().filter_map(credential_of).collect();
+        recipients.sort_unstable();
+        recipients.dedup();
+        Ok(recipients)
+    }
+
+    /// When the sender says it sent it, as the JSON text it wrote, respelled.
+    ///
+    /// # Errors
+    /// [`Code::BadMessage`] when that is no number.
+    pub fn timestamp(&self) -> Result<JsonText, Code> {
+        let _: f64 = serde_json::from_str(self.members.timestamp.get()).map_err(|_| Code::BadMessage)?;
+        spelled(self.members.timestamp)
+    }
+
+    /// The raw content.
+    #[must_use]
+    pub fn content(&self) -> &'a RawValue {
+        self.members.content
+    }
+
+    /// The text to pass on to recipients that speak `to`: as it came where that can be, else spelled anew, with
+    /// `sessid` empty and `signature` (the sender's name) added where the sender's dialect has none.
+    ///
+    /// # Errors
+    /// [`Code::TooDeep`] and [`Code::BadMessage`], neither of a message that [`Incoming::read`] gave.
+    pub fn relayed(&self, to: Dialect, signature: &JsonText) -> Result<Relayed, Code> {
+        let session_is_hidden = self.members.sessid.is_none_or(|sessid| sessid.get() == "\"\"");
+        if to == self.dialect && session_is_hidden {
+            return Ok(Relayed::AsItCame);
+        }
+        let base = self.message()?;
+        Ok(Relayed::Anew(match to {
+            Dialect::A => base.to_text(),
+            Dialect::B => {
+                let signature = self.members.signature.map_or_else(|| Ok(signature.clone()), spelled)?;
+                MessageB { base, signature, sessid: JsonText::empty_string() }.to_text()
+            }
+        }))
+    }
+
+    fn check(&self) -> Result<(), Code> {
+        let told: &str = serde_json::from_str(self.members.checksum.get()).map_err(|_| Code::BadMessage)?;
+        let told: Checksum = told.parse().map_err(|_| Code::BadChecksum)?;
+        if told == self.raw_checksum() || told == self.spelled_checksum()? { Ok(()) } else { Err(Code::BadChecksum) }
+    }
+
+    /// The fast path: most senders spell as JavaScript does, and then the hashed text stands in the message.
+    fn raw_checksum(&self) -> Checksum {
+        let members = &self.members;
+        let head = [
+            "{\"to\":",
+            members.to.get(),
+            ",\"from\":",
+            members.from.get(),
+            ",\"subject\":",
+            members.subject.get(),
+            ",\"timestamp\":",
+            members.timestamp.get(),
+            ",\"content\":",
+            members.content.get(),
+        ];
+        let signature = members.signature.map(|signature| [",\"signature\":", signature.get()]);
+        let sessid = members.sessid.map(|sessid| [",\"sessid\":", sessid.get()]);
+        Checksum(digest::md5_of(head.into_iter().chain(signature.into_iter().flatten()).chain(sessid.into_iter().flatten()).chain(["}"])))
+    }
+
+    /// The slow path: whatever the sender's spelling, JavaScript's is what counts.
+    fn spelled_checksum(&self) -> Result<Checksum, Code> {
+        let base = self.message()?;
+        Ok(match (self.members.signature, self.members.sessid) {
+            (Some(signature), Some(sessid)) => MessageB { base, signature: spelled(signature)?, sessid: spelled(sessid)? }.checksum(),
+            (None, None) => base.checksum(),
+            _ => return Err(Code::BadMessage),
+        })
+    }
+
+    fn message(&self) -> Result<Message, Code> {
+        let members = &self.members;
+        Ok(Message {
+            to: spelled(members.to)?,
+            from: spelled(members.from)?,
+            subject: spelled(members.subject)?,
+            timestamp: spelled(members.timestamp)?,
+            content: spelled(members.content)?,
+        })
+    }
+
+    /// The whole text, as it came.
+    #[must_use]
+    pub fn text(&self) -> &'a str {
+        self.text
+    }
+}
+
+/// What [`Incoming::relayed`] gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Relayed {
+    /// The text as it came serves.
+    AsItCame,
+    /// This text instead.
+    Anew(String),
+}
+
+/// A raw value as JavaScript spells it.
+pub(super) fn spelled(raw: &RawValue) -> Result<JsonText, Code> {
+    spell_valid(raw).map_err(|error| match error {
+        crate::SpellError::TooDeep(_) => Code::TooDeep,
+        crate::SpellError::NotJson(_) => Code::BadMessage,
+    })
+}
+
+/// The credential that a raw JSON string spells, if it does.
+pub(super) fn credential_of(raw: &RawValue) -> Option<Credential> {
+    let text: std::borrow::Cow<'_, str> = serde_json::from_str(raw.get()).ok()?;
+    text.parse().ok()
+}
