@@ -1,0 +1,1 @@
+//! What is remembered over a restart.

@@ -1,0 +1,1 @@
+//! Connections, registration and routing.
