@@ -40,7 +40,7 @@ pub enum State {
 }
 
 /// A message the page wants sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Draft {
     /// The recipients: an array of strings.
     pub to: JsonText,
@@ -55,7 +55,7 @@ pub struct Draft {
 }
 
 /// A text message from the socket, its members read by whoever has a JSON reader at hand.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Received {
     /// The members, respelled as `JSON.stringify` does.
     pub message: Message,
@@ -81,8 +81,6 @@ pub struct Answered {
     /// How many peers were found in all.
     pub total: Option<f64>,
 }
-
-impl Eq for Answered {}
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
