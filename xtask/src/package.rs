@@ -1,0 +1,46 @@
+//! The npm package in `pkg/`: the client compiled to WebAssembly, and its JavaScript.
+
+use anyhow::Result;
+
+use crate::checkout::Checkout;
+use crate::tools::{self, Need};
+use crate::{process, size, stamp};
+
+/// What the package is made from.
+const SOURCES: &[&str] =
+    &[".cargo/config.toml", "Cargo.lock", "Cargo.toml", "client", "client-wasm", "pkg/README.md", "pkg/package.json", "protocol"];
+
+/// Build it unless it is up to date, print its size, and fail when that is over the budget.
+pub(crate) fn build(checkout: &Checkout) -> Result<()> {
+    tools::ensure(checkout, &[Need::Package])?;
+    tools::install_packages(checkout, "client-wasm/js", "wasm-opt, the bundler and the TypeScript compiler")?;
+
+    let mark = checkout.target("pkg.stamp");
+    if stamp::is_current(&mark, &state(checkout)?) {
+        println!("==> pkg: up to date");
+    } else {
+        process::step("wasm-pack build", "compiles the client for the page", || compile(checkout))?;
+        process::step("build.mjs", "optimises, bundles and checks the types", || {
+            process::run(checkout.command("node").arg("client-wasm/js/build.mjs"))
+        })?;
+        stamp::leave(&mark, &state(checkout)?)?;
+    }
+    size::check(checkout)
+}
+
+/// WebAssembly and bindings, into target/wasm-pack. Optimising is left to build.mjs, which has the wasm-opt that the
+/// lock file of npm names.
+fn compile(checkout: &Checkout) -> Result<()> {
+    let mut build = checkout.command("wasm-pack");
+    build.args(["build", "client-wasm", "--target", "web", "--mode", "no-install", "--no-pack", "--no-opt"]);
+    build.args(["--profile", "wasm", "--out-name", "msgsrouter", "--out-dir"]).arg(checkout.target("wasm-pack"));
+    process::run(build.args(["--", "--locked"]))
+}
+
+/// Everything that went in and came out, and the compiler.
+fn state(checkout: &Checkout) -> Result<String> {
+    let mut paths: Vec<_> = SOURCES.iter().map(|source| checkout.path(source)).collect();
+    paths.push(checkout.path("pkg"));
+    let compiler = process::output(checkout.command("rustc").arg("--version")).unwrap_or_default();
+    Ok(format!("{} {compiler}", stamp::fingerprint(&paths)?))
+}
