@@ -21,8 +21,8 @@ pub use code::{Code, Disposition};
 pub use credential::{Checksum, Credential, HexError};
 pub use digest::hash_secret;
 pub use hub::Hub;
-pub use json::JsonText;
+pub use json::{JsonText, depth};
 #[cfg(feature = "json")]
-pub use json::{SpellError, depth, spell};
+pub use json::{SpellError, spell};
 pub use message::{Message, MessageB};
 pub use peer::{Location, Peer};

@@ -1,4 +1,5 @@
 //! Every vector computed by the original JavaScript, in both dialects.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use msr_protocol::v1::{Dialect, Incoming};
 use msr_protocol::{JsonText, Location, Peer, hash_secret, spell};

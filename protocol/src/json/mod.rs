@@ -2,13 +2,13 @@
 //! hold lone surrogates (`"\ud800"`), which a Rust string of the *value* cannot; so values stay text here.
 
 #[cfg(feature = "json")]
+pub(crate) mod canonical;
 mod depth;
 #[cfg(feature = "json")]
 pub(crate) mod spell;
 
 use std::fmt;
 
-#[cfg(feature = "json")]
 pub use depth::depth;
 #[cfg(feature = "json")]
 pub use spell::{SpellError, spell};

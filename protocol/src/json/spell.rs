@@ -3,6 +3,9 @@
 //! `serde_json` decides whether a text is JSON; this walks text already known to be so, and changes what JavaScript
 //! spells differently: white space, numbers, escapes, the order of integer-like keys, members named twice.
 
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+
 use serde_json::value::RawValue;
 
 use crate::{JsonText, depth, limits};
@@ -83,25 +86,34 @@ impl Walk<'_> {
         out.push(']');
     }
 
+    /// Writes the members as they come, and puts them in JavaScript's order only when that is another.
     fn object(&mut self, out: &mut String) {
-        let mut members = Members::default();
+        let start = out.len();
+        let mut members = Vec::new();
+        out.push('{');
         self.at += 1;
         self.skip_space();
         while !matches!(self.peek(), b'}' | 0) {
-            let (mut key, mut value) = (String::new(), String::new());
             self.skip_space();
-            self.string(&mut key);
+            let key = out.len();
+            self.string(out);
             self.skip_space();
-            self.at += 1; // the colon
-            self.value(&mut value);
-            members.insert(key, value);
+            self.at += 1;
+            let colon = out.len();
+            out.push(':');
+            self.value(out);
+            members.push(Member { key: key..colon, value: colon + 1..out.len() });
             if self.peek() == b',' {
+                out.push(',');
                 self.at += 1;
             }
             self.skip_space();
         }
         self.at += 1;
-        members.write(out);
+        out.push('}');
+        if let Some(ordered) = reordered(out, &members) {
+            out.replace_range(start.., &ordered);
+        }
     }
 
     fn scalar(&mut self, out: &mut String) {
@@ -198,7 +210,7 @@ fn spell_unit(unit: u32, low: Option<u32>, out: &mut String) {
 }
 
 /// A number as `Number::toString` writes it; what is no finite double is `null`.
-fn spell_number(number: &str, out: &mut String) {
+pub(super) fn spell_number(number: &str, out: &mut String) {
     let plain = number.len() <= 15 && number.bytes().all(|byte| byte.is_ascii_digit());
     if plain {
         return out.push_str(number);
@@ -209,40 +221,46 @@ fn spell_number(number: &str, out: &mut String) {
     }
 }
 
-/// The members of one object in the order in which JavaScript enumerates them: array indices ascending, then the
-/// others as first written; of members with one name the last value stays, at the place of the first.
-#[derive(Default)]
-struct Members {
-    indices: std::collections::BTreeMap<u32, String>,
-    named: Vec<(String, String)>,
-    position: std::collections::HashMap<String, usize>,
+/// Where a member of an object was written.
+struct Member {
+    key: Range<usize>,
+    value: Range<usize>,
 }
 
-impl Members {
-    fn insert(&mut self, key: String, value: String) {
-        if let Some(index) = array_index(&key) {
-            self.indices.insert(index, value);
-        } else if let Some(&at) = self.position.get(&key) {
-            self.named[at].1 = value;
+/// The object of these members in the order in which JavaScript enumerates them, where they are not in it: array indices
+/// ascending, then the others as first written; of members with one name the last value stays, at the place of the first.
+fn reordered(written: &str, members: &[Member]) -> Option<String> {
+    let mut indices: BTreeMap<u32, &str> = BTreeMap::new();
+    let mut named: Vec<(&str, &str)> = Vec::with_capacity(members.len());
+    let mut position: HashMap<&str, usize> = HashMap::new();
+    let mut repeated = false;
+    for Member { key, value } in members {
+        let (key, value) = (&written[key.clone()], &written[value.clone()]);
+        if let Some(index) = array_index(key) {
+            indices.insert(index, value);
+        } else if members.len() == 1 {
+            return None;
+        } else if let Some(&at) = position.get(key) {
+            repeated = true;
+            named[at].1 = value;
         } else {
-            self.position.insert(key.clone(), self.named.len());
-            self.named.push((key, value));
+            position.insert(key, named.len());
+            named.push((key, value));
         }
     }
-
-    fn write(self, out: &mut String) {
-        out.push('{');
-        let indices = self.indices.into_iter().map(|(index, value)| (format!("\"{index}\""), value));
-        for (nth, (key, value)) in indices.chain(self.named).enumerate() {
-            if nth > 0 {
-                out.push(',');
-            }
-            out.push_str(&key);
-            out.push(':');
-            out.push_str(&value);
-        }
-        out.push('}');
+    if indices.is_empty() && !repeated {
+        return None;
     }
+    let mut out = String::from("{");
+    for (index, value) in indices {
+        out.push_str(&format!("\"{index}\":{value},"));
+    }
+    for (key, value) in named {
+        out.push_str(&format!("{key}:{value},"));
+    }
+    out.pop();
+    out.push('}');
+    Some(out)
 }
 
 /// The array index (ECMA-262: 0 to 2³²−2, canonical decimal) that a spelled key stands for.

@@ -1,9 +1,12 @@
 //! A message as it came: checked, its members found but not read, borrowed from its text.
 
-use serde::Deserialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::{Dialect, Subject};
+use crate::json::canonical::is_spelled;
 use crate::json::spell::spell_valid;
 use crate::{Checksum, Code, Credential, JsonText, Message, MessageB, depth, digest, limits};
 
@@ -23,10 +26,24 @@ struct Members<'a> {
     timestamp: &'a RawValue,
     #[serde(borrow)]
     content: &'a RawValue,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "present")]
     signature: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "present")]
     sessid: Option<&'a RawValue>,
+}
+
+/// A member that stands there, were it `null`.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+/// What a message was checked against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Checked {
+    /// Its members as they came, joined. Whoever spells them again may come to another checksum.
+    Raw,
+    /// Its members as JavaScript spells them: what every recipient comes to.
+    Spelled,
 }
 
 /// A well-formed message whose checksum fits.
@@ -35,6 +52,8 @@ pub struct Incoming<'a> {
     dialect: Dialect,
     subject: Subject,
     members: Members<'a>,
+    checksum: Checksum,
+    checked: Checked,
 }
 
 impl<'a> Incoming<'a> {
@@ -51,9 +70,15 @@ impl<'a> Incoming<'a> {
         }
         let members: Members<'a> = serde_json::from_str(text).map_err(|_| Code::BadMessage)?;
         let subject = Subject::of(spelled(members.subject)?.as_str());
-        let dialect = if members.signature.is_some() || members.sessid.is_some() { Dialect::B } else { Dialect::A };
-        let incoming = Self { text, dialect, subject, members };
-        incoming.check()?;
+        let dialect = match (members.signature, members.sessid) {
+            (None, None) => Dialect::A,
+            (Some(_), Some(_)) => Dialect::B,
+            _ => return Err(Code::BadMessage),
+        };
+        let checksum: Cow<'_, str> = serde_json::from_str(members.checksum.get()).map_err(|_| Code::BadMessage)?;
+        let checksum = checksum.parse().map_err(|_| Code::BadChecksum)?;
+        let mut incoming = Self { text, dialect, subject, members, checksum, checked: Checked::Raw };
+        incoming.checked = incoming.check()?;
         Ok(incoming)
     }
 
@@ -110,13 +135,15 @@ impl<'a> Incoming<'a> {
     }
 
     /// The text to pass on to recipients that speak `to`: as it came where that can be, else spelled anew, with
-    /// `sessid` empty and `signature` (the sender's name) added where the sender's dialect has none.
+    /// `sessid` empty and `signature` (the sender's name) added where the sender's dialect has none. Recipients check what
+    /// they get against the members as JavaScript spells them, so that a text whose checksum is over another spelling is
+    /// spelled anew, with a checksum that they accept.
     ///
     /// # Errors
     /// [`Code::TooDeep`] and [`Code::BadMessage`], neither of a message that [`Incoming::read`] gave.
     pub fn relayed(&self, to: Dialect, signature: &JsonText) -> Result<Relayed, Code> {
         let session_is_hidden = self.members.sessid.is_none_or(|sessid| sessid.get() == "\"\"");
-        if to == self.dialect && session_is_hidden {
+        if to == self.dialect && session_is_hidden && self.stands_as_it_came()? {
             return Ok(Relayed::AsItCame);
         }
         let base = self.message()?;
@@ -129,10 +156,23 @@ impl<'a> Incoming<'a> {
         }))
     }
 
-    fn check(&self) -> Result<(), Code> {
-        let told: &str = serde_json::from_str(self.members.checksum.get()).map_err(|_| Code::BadMessage)?;
-        let told: Checksum = told.parse().map_err(|_| Code::BadChecksum)?;
-        if told == self.raw_checksum() || told == self.spelled_checksum()? { Ok(()) } else { Err(Code::BadChecksum) }
+    fn check(&self) -> Result<Checked, Code> {
+        if self.checksum == self.raw_checksum() {
+            Ok(Checked::Raw)
+        } else if self.checksum == self.spelled_checksum()? {
+            Ok(Checked::Spelled)
+        } else {
+            Err(Code::BadChecksum)
+        }
+    }
+
+    /// Whether recipients that spell the members again come to the checksum as it came.
+    fn stands_as_it_came(&self) -> Result<bool, Code> {
+        let Members { to, from, subject, timestamp, content, signature, sessid, .. } = &self.members;
+        let is_spelled = |raw: &&RawValue| is_spelled(raw.get());
+        let surely = self.checked == Checked::Spelled
+            || [to, from, subject, timestamp, content].into_iter().chain(signature).chain(sessid).all(is_spelled);
+        Ok(surely || self.checksum == self.spelled_checksum()?)
     }
 
     /// The fast path: most senders spell as JavaScript does, and then the hashed text stands in the message.
@@ -160,8 +200,7 @@ impl<'a> Incoming<'a> {
         let base = self.message()?;
         Ok(match (self.members.signature, self.members.sessid) {
             (Some(signature), Some(sessid)) => MessageB { base, signature: spelled(signature)?, sessid: spelled(sessid)? }.checksum(),
-            (None, None) => base.checksum(),
-            _ => return Err(Code::BadMessage),
+            _ => base.checksum(),
         })
     }
 
@@ -202,6 +241,6 @@ pub(super) fn spelled(raw: &RawValue) -> Result<JsonText, Code> {
 
 /// The credential that a raw JSON string spells, if it does.
 pub(super) fn credential_of(raw: &RawValue) -> Option<Credential> {
-    let text: std::borrow::Cow<'_, str> = serde_json::from_str(raw.get()).ok()?;
+    let text: Cow<'_, str> = serde_json::from_str(raw.get()).ok()?;
     text.parse().ok()
 }
