@@ -17,6 +17,7 @@ mod stamp;
 mod tools;
 
 use std::ffi::OsString;
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -56,9 +57,19 @@ enum Task {
     },
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match run(Arguments::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<()> {
     let checkout = Checkout::locate()?;
-    match Arguments::parse().task {
+    match task {
         Task::Run { server } => server::run(&checkout, &server),
         Task::Test { only } => checks::run(&checkout, &only),
         Task::Pkg => package::build(&checkout),

@@ -35,7 +35,7 @@ pub(super) const STEPS: &[Step] = &[
         needs: &[Need::Deny],
         after: &[],
         run: |checkout, _| {
-            let deny = ["deny", "--locked", "--all-features", "check", "bans", "licenses", "sources"];
+            let deny = ["deny", "--locked", "--all-features", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"];
             process::run(&mut checkout.cargo(&deny))
         },
     },

@@ -2,6 +2,7 @@
 //! it is installed inside the checkout, so that nothing else on the machine changes.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
@@ -45,14 +46,23 @@ pub(super) fn ensure(checkout: &Checkout, tool: &CrateTool) -> Result<()> {
     }
     process::step(&format!("cargo install {} {}", tool.name, tool.version), tool.why, || {
         let build = checkout.tools().join("build");
-        let mut install = checkout.cargo_locked(&["install", tool.name, "--version", &tool.version]);
-        install.arg("--root").arg(checkout.tools()).env("CARGO_TARGET_DIR", &build);
-        // Waiting for the compiler costs more here than these tools ever win back by being optimised.
-        install.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1").env("CARGO_PROFILE_RELEASE_LTO", "off");
-        install.env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "256").env("CARGO_PROFILE_RELEASE_DEBUG", "false");
-        process::run(&mut install)?;
+        install(checkout, tool, &build, &["--locked"]).or_else(|error| {
+            println!(
+                "    {error:#}\n    once more, with the dependencies this registry has: a mirror may lack those the tool was published with"
+            );
+            install(checkout, tool, &build, &[])
+        })?;
         fs::remove_dir_all(&build).with_context(|| format!("cannot remove {}", build.display()))
     })
+}
+
+fn install(checkout: &Checkout, tool: &CrateTool, build: &Path, options: &[&str]) -> Result<()> {
+    let mut install = checkout.cargo(&["install", tool.name, "--version", &tool.version]);
+    install.args(options).arg("--root").arg(checkout.tools()).env("CARGO_TARGET_DIR", build);
+    // Waiting for the compiler costs more here than these tools ever win back by being optimised.
+    install.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1").env("CARGO_PROFILE_RELEASE_LTO", "off");
+    install.env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "256").env("CARGO_PROFILE_RELEASE_DEBUG", "false");
+    process::run(&mut install)
 }
 
 /// The version of a package in the text of a Cargo.lock.
