@@ -48,7 +48,7 @@ pub struct Draft {
     pub subject: JsonText,
     /// Any value.
     pub content: JsonText,
-    /// Dropped, and the sender told, when it could not be written by then; ms after `send`.
+    /// Dropped, and the sender told, when it could not be written by then; ms after `send`, 7 days if it does not say.
     pub expire_after_ms: Option<f64>,
     /// Never waits: written now, or refused.
     pub realtime: bool,
@@ -99,7 +99,8 @@ pub enum Input {
     SocketOpened,
     /// The socket is closed, or never opened.
     SocketClosed {
-        /// The WebSocket close code; 1006 when nobody said one.
+        /// The WebSocket close code; 1006 when nobody said one. A driver that knows why it did not open says so with the
+        /// [`Code::close_code`] of the reason: one that is final is not tried again.
         code: u16,
         /// What the other side said.
         reason: String,
@@ -147,7 +148,7 @@ pub enum Event {
     State(State),
     /// `connect()` succeeded; also after each reconnect. Offset and round trip are known now.
     Registered,
-    /// `connect()` failed for good, or an established client gave up.
+    /// `connect()` failed for good, or was closed before it succeeded, or an established client gave up.
     Refused(Failure),
     /// A message for the page.
     Message(Message),
@@ -186,9 +187,9 @@ pub enum Event {
     },
     /// Something went wrong that nobody waits for: a message that was dropped, a connection that was lost.
     Trouble(Failure),
-    /// The connection is lost; it is tried again after `retry_in_ms`.
+    /// The connection is lost, or an attempt failed; it is tried again after `retry_in_ms`.
     Lost {
-        /// The WebSocket close code.
+        /// The WebSocket close code; 1006 when nobody said one, 4551 when it took too long.
         code: u16,
         /// What the server said.
         reason: String,

@@ -1,0 +1,134 @@
+//! Messages that wait for a registration: in memory, first in first out, bounded, each with the time it gives up at.
+
+use std::collections::VecDeque;
+
+use msr_protocol::{Code, Credential, JsonText, Message};
+
+use crate::limits::{OUTBOX_BYTES, OUTBOX_MESSAGES};
+use crate::{Failure, Ticket};
+
+/// A message that waits.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) ticket: Ticket,
+    /// Who wrote it; nobody's yet when the client did not know its peer then.
+    pub(crate) author: Option<Credential>,
+    pub(crate) to: JsonText,
+    pub(crate) subject: JsonText,
+    pub(crate) timestamp: JsonText,
+    pub(crate) content: JsonText,
+    /// What it takes at most.
+    pub(crate) bytes: usize,
+    /// On the monotonic clock; infinite for never.
+    pub(crate) deadline_ms: f64,
+}
+
+impl Outgoing {
+    /// The message as that sender writes it.
+    pub(crate) fn into_message(self, from: Credential) -> Message {
+        Message { to: self.to, from: JsonText::from(from), subject: self.subject, timestamp: self.timestamp, content: self.content }
+    }
+}
+
+/// The messages that wait, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    queue: VecDeque<Outgoing>,
+    bytes: usize,
+}
+
+impl Outbox {
+    /// Takes a message in.
+    ///
+    /// # Errors
+    /// [`Code::OutboxFull`]: what waits already stays.
+    pub(crate) fn push(&mut self, outgoing: Outgoing) -> Result<(), Failure> {
+        if self.queue.len() >= OUTBOX_MESSAGES || self.bytes + outgoing.bytes > OUTBOX_BYTES {
+            return Err(Code::OutboxFull.into());
+        }
+        self.bytes += outgoing.bytes;
+        self.queue.push_back(outgoing);
+        Ok(())
+    }
+
+    /// Takes the oldest out.
+    pub(crate) fn pop(&mut self) -> Option<Outgoing> {
+        let outgoing = self.queue.pop_front()?;
+        self.bytes -= outgoing.bytes;
+        Some(outgoing)
+    }
+
+    /// Takes that one out; `false` when it does not wait here.
+    pub(crate) fn remove(&mut self, ticket: Ticket) -> bool {
+        let at = self.queue.iter().position(|outgoing| outgoing.ticket == ticket);
+        let removed = at.and_then(|at| self.queue.remove(at));
+        self.bytes -= removed.as_ref().map_or(0, |outgoing| outgoing.bytes);
+        removed.is_some()
+    }
+
+    /// Takes out what has waited too long, oldest first.
+    pub(crate) fn expire(&mut self, now_ms: f64) -> Vec<Ticket> {
+        let (bytes, mut expired) = (&mut self.bytes, Vec::new());
+        self.queue.retain(|outgoing| {
+            let keep = outgoing.deadline_ms > now_ms;
+            if !keep {
+                *bytes -= outgoing.bytes;
+                expired.push(outgoing.ticket);
+            }
+            keep
+        });
+        expired
+    }
+
+    /// When the next one gives up.
+    pub(crate) fn deadline_ms(&self) -> f64 {
+        self.queue.iter().fold(f64::INFINITY, |earliest, outgoing| earliest.min(outgoing.deadline_ms))
+    }
+
+    /// How many wait.
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outgoing(number: u32, bytes: usize, deadline_ms: f64) -> Outgoing {
+        let empty = JsonText::empty_string;
+        let (to, subject, timestamp, content) = (empty(), empty(), empty(), empty());
+        Outgoing { ticket: Ticket(number), author: None, to, subject, timestamp, content, bytes, deadline_ms }
+    }
+
+    #[test]
+    fn bounded_by_count_and_by_bytes() {
+        let full = |outbox: &mut Outbox, bytes| outbox.push(outgoing(0, bytes, 1.0)).map_err(|failure| failure.code);
+        let mut outbox = Outbox::default();
+        for _ in 0..OUTBOX_MESSAGES {
+            assert_eq!(full(&mut outbox, 1), Ok(()));
+        }
+        assert_eq!(full(&mut outbox, 1), Err(Code::OutboxFull));
+
+        let mut outbox = Outbox::default();
+        assert_eq!(full(&mut outbox, OUTBOX_BYTES), Ok(()));
+        assert_eq!(full(&mut outbox, 1), Err(Code::OutboxFull));
+        assert!(outbox.pop().is_some());
+        assert_eq!(full(&mut outbox, OUTBOX_BYTES), Ok(()));
+    }
+
+    #[test]
+    fn in_order_but_for_what_expired_or_was_taken_back() {
+        let mut outbox = Outbox::default();
+        for (number, deadline_ms) in [(1, 30.0), (2, 10.0), (3, f64::INFINITY), (4, 20.0), (5, 40.0)] {
+            outbox.push(outgoing(number, 100, deadline_ms)).unwrap();
+        }
+        assert_eq!(outbox.deadline_ms(), 10.0);
+        assert_eq!(outbox.expire(20.0), [Ticket(2), Ticket(4)]);
+        assert!(outbox.remove(Ticket(3)));
+        assert!(!outbox.remove(Ticket(3)));
+        assert_eq!(outbox.bytes, 200);
+        assert_eq!([outbox.pop().unwrap().ticket, outbox.pop().unwrap().ticket], [Ticket(1), Ticket(5)]);
+        assert_eq!((outbox.len(), outbox.bytes, outbox.deadline_ms()), (0, 0, f64::INFINITY));
+    }
+}

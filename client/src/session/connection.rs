@@ -1,0 +1,213 @@
+//! The transitions of the state machine: connecting, registering, losing the connection and making it anew.
+
+use msr_protocol::{Code, Disposition, JsonText, Message};
+
+use super::phase::Phase;
+use super::{Attempt, Session};
+use crate::clock::Clock;
+use crate::registration::{self, Verdict};
+use crate::{Answered, Event, Failure, Moment, Output, Settings, limits, url};
+
+/// Said of a connection that ended without a word (RFC 6455, 7.1.5).
+const ABNORMAL_CLOSE: u16 = 1006;
+/// The page is done (RFC 6455, 7.4.1).
+const NORMAL_CLOSE: u16 = 1000;
+
+impl Session {
+    pub(super) fn connect(&mut self, settings: Settings, now: Moment) {
+        self.settings = Some(settings);
+        self.is_awaited = true;
+        match self.phase {
+            Phase::Idle => {
+                self.unopened = 0;
+                self.backoff.reset();
+                self.open(now);
+            }
+            Phase::Connecting { .. } | Phase::Probing { .. } | Phase::Registering { .. } => {}
+            Phase::Registered { .. } => {
+                self.is_awaited = false;
+                self.tell(Event::Registered);
+            }
+            Phase::Waiting { .. } => self.wake(now),
+        }
+    }
+
+    pub(super) fn configure(&mut self, settings: Settings, now: Moment) {
+        self.settings = Some(settings);
+        if matches!(self.phase, Phase::Waiting { .. }) && !self.reconnects() {
+            self.lost(ABNORMAL_CLOSE, String::new(), now);
+        }
+    }
+
+    pub(super) fn close(&mut self) {
+        self.give_up(NORMAL_CLOSE);
+        let failure = Failure::from(Code::Closed);
+        if self.is_awaited {
+            self.is_awaited = false;
+            self.tell(Event::Refused(failure.clone()));
+        }
+        self.end_searches(&failure);
+    }
+
+    pub(super) fn bye(&mut self, now: Moment) {
+        if let Some(credential) = self.registered_as() {
+            let message = Message {
+                to: JsonText::array_of_one(credential),
+                from: JsonText::from(credential),
+                subject: JsonText::from_spelled("\"bye\"".to_owned()),
+                timestamp: JsonText::milliseconds(self.clock.server_ms(now)),
+                content: JsonText::empty_object(),
+            };
+            self.outputs.push_back(Output::Transmit(message.to_text()));
+        }
+        self.close();
+    }
+
+    pub(super) fn wake(&mut self, now: Moment) {
+        let Phase::Waiting { retry_at_ms } = self.phase else { return };
+        let retry_at_ms = retry_at_ms.min(self.earliest_attempt_ms(now));
+        if retry_at_ms <= now.monotonic_ms { self.open(now) } else { self.enter(Phase::Waiting { retry_at_ms }) }
+    }
+
+    pub(super) fn socket_opened(&mut self, now: Moment) {
+        let (Phase::Connecting { .. }, Some(attempt)) = (self.phase, &self.attempt) else { return };
+        let request = registration::request(&attempt.peer, attempt.credential, Clock::local_ms(now));
+        let sent_ms = now.monotonic_ms;
+        self.unopened = 0;
+        self.enter(Phase::Registering { sent_ms, deadline_ms: sent_ms + limits::REGISTRATION_TIMEOUT_MS });
+        self.outputs.push_back(Output::Transmit(request.to_text()));
+    }
+
+    pub(super) fn socket_closed(&mut self, code: u16, reason: String, now: Moment) {
+        let refusal = Code::from_close_code(code).filter(|code| code.disposition() == Disposition::Final);
+        match (self.phase, refusal) {
+            (Phase::Idle | Phase::Probing { .. } | Phase::Waiting { .. }, _) => {}
+            (Phase::Connecting { .. } | Phase::Registering { .. } | Phase::Registered { .. }, Some(refusal)) => {
+                self.refuse(registration::failure(refusal, &reason));
+            }
+            (Phase::Connecting { .. }, None) => self.failed_to_open(code, reason, now),
+            (Phase::Registering { .. } | Phase::Registered { .. }, None) => self.lost(code, reason, now),
+        }
+    }
+
+    pub(super) fn origin_probed(&mut self, refused: bool, now: Moment) {
+        self.probes = self.probes.saturating_sub(1);
+        if !matches!(self.phase, Phase::Probing { .. }) || self.probes > 0 {
+            return;
+        }
+        if refused { self.refuse(Code::OriginRefused.into()) } else { self.lost(ABNORMAL_CLOSE, String::new(), now) }
+    }
+
+    /// The phase has lasted too long.
+    pub(super) fn time_out(&mut self, now: Moment) {
+        match self.phase {
+            Phase::Idle | Phase::Registered { .. } => {}
+            Phase::Connecting { .. } | Phase::Registering { .. } => self.retry(Code::Timeout, now),
+            Phase::Probing { .. } => self.lost(ABNORMAL_CLOSE, String::new(), now),
+            Phase::Waiting { .. } => self.open(now),
+        }
+    }
+
+    /// An answer to the registration under way.
+    pub(super) fn registration_answered(&mut self, message: &Message, answer: &Answered, now: Moment) {
+        let Phase::Registering { sent_ms, .. } = self.phase else { return };
+        match registration::judge(answer) {
+            Verdict::Accepted => {
+                self.clock.measure(sent_ms, now, &message.timestamp, answer.process_time_ms);
+                self.is_awaited = false;
+                self.enter(Phase::Registered { since_ms: now.monotonic_ms });
+                self.tell(Event::Registered);
+                self.flush(now);
+            }
+            Verdict::Refused(code) => {
+                self.outputs.push_back(Output::CloseSocket { code: NORMAL_CLOSE });
+                self.refuse(code.into());
+            }
+            Verdict::Later(code) => self.retry(code, now),
+            Verdict::Unclear => self.tell(Event::Trouble(Code::BadMessage.into())),
+        }
+    }
+
+    fn open(&mut self, now: Moment) {
+        let Some(settings) = &self.settings else { return };
+        if let Err(failure) = url::check(&settings.server) {
+            return self.refuse(failure);
+        }
+        let started_ms = now.monotonic_ms;
+        let url = settings.server.clone();
+        let peer = settings.peer.clone();
+        self.attempt = Some(Attempt { credential: peer.credential(), peer, started_ms });
+        self.enter(Phase::Connecting { deadline_ms: started_ms + limits::CONNECT_TIMEOUT_MS });
+        self.outputs.push_back(Output::OpenSocket { url });
+    }
+
+    /// A browser does not say why: perhaps the server does, and for the first of many failures it is asked.
+    fn failed_to_open(&mut self, code: u16, reason: String, now: Moment) {
+        let is_due = self.unopened.is_multiple_of(limits::PROBE_EVERY_FAILURES);
+        self.unopened = self.unopened.wrapping_add(1);
+        let probe = self.settings.as_ref().filter(|_| is_due).and_then(|settings| url::probe(&settings.server));
+        match probe {
+            Some(url) => {
+                self.probes = self.probes.saturating_add(1);
+                self.enter(Phase::Probing { deadline_ms: now.monotonic_ms + limits::PROBE_TIMEOUT_MS });
+                self.outputs.push_back(Output::ProbeOrigin { url });
+            }
+            None => self.lost(code, reason, now),
+        }
+    }
+
+    /// Leaves the connection there is, to make it anew.
+    fn retry(&mut self, why: Code, now: Moment) {
+        self.outputs.push_back(Output::CloseSocket { code: why.close_code() });
+        self.lost(why.close_code(), why.reason().to_owned(), now);
+    }
+
+    /// There is no connection any more, and no reason known why there should not be another.
+    fn lost(&mut self, code: u16, reason: String, now: Moment) {
+        if let Phase::Registered { since_ms } = self.phase
+            && now.monotonic_ms - since_ms >= limits::LASTED_MS
+        {
+            self.backoff.reset();
+        }
+        self.searches.ask_again();
+        if self.reconnects() {
+            let wait_ms = self.backoff.next_ms(&mut self.rng);
+            let retry_at_ms = (now.monotonic_ms + wait_ms).max(self.earliest_attempt_ms(now));
+            self.enter(Phase::Waiting { retry_at_ms });
+            self.tell(Event::Lost { code, reason, retry_in_ms: Some(retry_at_ms - now.monotonic_ms) });
+            return;
+        }
+        let failure = registration::failure(Code::from_close_code(code).unwrap_or(Code::Unreachable), &reason);
+        if self.is_awaited {
+            return self.refuse(failure);
+        }
+        self.enter(Phase::Idle);
+        self.tell(Event::Lost { code, reason, retry_in_ms: None });
+        self.end_searches(&failure);
+    }
+
+    /// It is over, and trying again changes nothing. The socket is closed already, or there was none.
+    fn refuse(&mut self, failure: Failure) {
+        self.is_awaited = false;
+        self.enter(Phase::Idle);
+        self.tell(Event::Refused(failure.clone()));
+        self.end_searches(&failure);
+    }
+
+    fn give_up(&mut self, code: u16) {
+        if self.phase.has_socket() {
+            self.outputs.push_back(Output::CloseSocket { code });
+        }
+        self.enter(Phase::Idle);
+    }
+
+    fn reconnects(&self) -> bool {
+        self.settings.as_ref().is_some_and(|settings| settings.autoreconnect)
+    }
+
+    /// Not before now, and not right after the last attempt.
+    fn earliest_attempt_ms(&self, now: Moment) -> f64 {
+        let last_ms = self.attempt.as_ref().map_or(f64::NEG_INFINITY, |attempt| attempt.started_ms);
+        now.monotonic_ms.max(last_ms + limits::ATTEMPT_INTERVAL_MS)
+    }
+}

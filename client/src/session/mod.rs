@@ -1,0 +1,191 @@
+//! The session: what a page calls, and what it is made of.
+
+mod connection;
+mod delivery;
+mod phase;
+
+use std::collections::VecDeque;
+
+use fastrand::Rng;
+use msr_protocol::{Code, Credential, JsonText, Peer};
+
+use self::phase::Phase;
+use crate::backoff::Backoff;
+use crate::clock::Clock;
+use crate::outbox::Outbox;
+use crate::search::Searches;
+use crate::{Draft, Event, Failure, Input, Moment, Output, Settings, State, Status, Ticket};
+
+/// A client, without socket, clock or randomness of its own: the crate's documentation says how to drive it.
+#[derive(Debug)]
+pub struct Session {
+    phase: Phase,
+    settings: Option<Settings>,
+    /// The attempt that the phase is about, or the last one.
+    attempt: Option<Attempt>,
+    /// Whether a `connect()` is still to be answered.
+    is_awaited: bool,
+    /// Connections that failed one after the other before they opened.
+    unopened: u32,
+    /// Answers to [`Output::ProbeOrigin`] still to come; only the last one asked for counts.
+    probes: u32,
+    backoff: Backoff,
+    rng: Rng,
+    clock: Clock,
+    outbox: Outbox,
+    searches: Searches,
+    last_ticket: u32,
+    outputs: VecDeque<Output>,
+    told_state: State,
+    told_waiting: usize,
+}
+
+/// One try to connect and register, with what it was made of: settings that change meanwhile are for the next one.
+#[derive(Debug)]
+struct Attempt {
+    peer: Peer,
+    credential: Credential,
+    started_ms: f64,
+}
+
+impl Session {
+    /// A session that nobody has connected yet. `seed` is all its randomness: the jitter of its waits.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self {
+            phase: Phase::Idle,
+            settings: None,
+            attempt: None,
+            is_awaited: false,
+            unopened: 0,
+            probes: 0,
+            backoff: Backoff::default(),
+            rng: Rng::with_seed(seed),
+            clock: Clock::default(),
+            outbox: Outbox::default(),
+            searches: Searches::default(),
+            last_ticket: 0,
+            outputs: VecDeque::new(),
+            told_state: State::Closed,
+            told_waiting: 0,
+        }
+    }
+
+    /// Something happened. Any input is taken in any state; one that has no meaning there changes nothing.
+    pub fn handle_input(&mut self, input: Input, now: Moment) {
+        let now = self.clock.read(now);
+        match input {
+            Input::Connect(settings) => self.connect(settings, now),
+            Input::Configure(settings) => self.configure(settings, now),
+            Input::Close => self.close(),
+            Input::Bye => self.bye(now),
+            Input::Wake => self.wake(now),
+            Input::SocketOpened => self.socket_opened(now),
+            Input::SocketClosed { code, reason } => self.socket_closed(code, reason, now),
+            Input::Received(received) => self.received(*received, now),
+            Input::Unreadable => self.tell(Event::Trouble(Code::BadMessage.into())),
+            Input::OriginProbed { refused } => self.origin_probed(refused, now),
+        }
+        self.tell_waiting();
+    }
+
+    /// The time that [`Session::poll_timeout`] named has come. Called too early, it changes nothing.
+    pub fn handle_timeout(&mut self, now: Moment) {
+        let now = self.clock.read(now);
+        if self.phase.deadline_ms() <= now.monotonic_ms {
+            self.time_out(now);
+        }
+        self.expire(now);
+        self.tell_waiting();
+    }
+
+    /// Sends a message, or lets it wait until there is a registration; before the first `connect()` too. Its timestamp is
+    /// the time of this call, corrected by the offset known then. The ticket is settled by [`Event::Sent`] or
+    /// [`Event::NotSent`], in the order of the calls where they were sent.
+    pub fn send(&mut self, draft: Draft, now: Moment) -> Ticket {
+        let now = self.clock.read(now);
+        let ticket = self.next_ticket();
+        if let Err(failure) = self.accept(ticket, draft, now) {
+            self.tell(Event::NotSent { ticket, failure });
+        }
+        self.tell_waiting();
+        ticket
+    }
+
+    /// Searches for peers whose name or e-mail address contains the keyword, a JSON string. It waits for a registration,
+    /// but no longer than [`crate::limits::SEARCH_TIMEOUT_MS`] in all; [`Event::Found`] or [`Event::NotFound`] settles the
+    /// ticket.
+    pub fn find(&mut self, keyword: JsonText, now: Moment) -> Ticket {
+        let now = self.clock.read(now);
+        let ticket = self.next_ticket();
+        match self.searches.push(ticket, keyword, now.monotonic_ms) {
+            Ok(()) => self.ask(now),
+            Err(failure) => self.tell(Event::NotFound { ticket, failure }),
+        }
+        ticket
+    }
+
+    /// Takes back what waits under this ticket: it is settled with [`Code::Aborted`]. What was sent stays sent.
+    pub fn cancel(&mut self, ticket: Ticket, now: Moment) {
+        self.clock.read(now);
+        let failure = Failure::from(Code::Aborted);
+        if self.outbox.remove(ticket) {
+            self.tell(Event::NotSent { ticket, failure });
+        } else if self.searches.cancel(ticket) {
+            self.tell(Event::NotFound { ticket, failure });
+        }
+        self.tell_waiting();
+    }
+
+    /// The next thing to do, if there is any.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When to call [`Session::handle_timeout`], on the monotonic clock; it may lie in the past.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<f64> {
+        let deadline_ms = self.phase.deadline_ms().min(self.outbox.deadline_ms()).min(self.searches.deadline_ms());
+        deadline_ms.is_finite().then_some(deadline_ms)
+    }
+
+    /// What can be read off it now.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        Status {
+            state: self.phase.state(),
+            offset_ms: self.clock.offset_ms(),
+            round_trip_ms: self.clock.round_trip_ms(),
+            waiting: self.outbox.len(),
+            credential: self.registered_as(),
+        }
+    }
+
+    fn next_ticket(&mut self) -> Ticket {
+        self.last_ticket = self.last_ticket.wrapping_add(1);
+        Ticket(self.last_ticket)
+    }
+
+    /// Goes on to another phase, and tells the page where that is another state.
+    fn enter(&mut self, phase: Phase) {
+        self.phase = phase;
+        let state = phase.state();
+        if state != self.told_state {
+            self.told_state = state;
+            self.tell(Event::State(state));
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    /// Once an input, however many messages it moved.
+    fn tell_waiting(&mut self) {
+        let waiting = self.outbox.len();
+        if waiting != self.told_waiting {
+            self.told_waiting = waiting;
+            self.tell(Event::Outbox { waiting });
+        }
+    }
+}
