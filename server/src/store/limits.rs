@@ -1,0 +1,13 @@
+//! Bounds of the store, each with its unit in its name.
+
+/// Changes that wait to be written. What comes on top of them is lost to the store (never to who is online), and logged.
+pub(super) const WAITING_CHANGES: usize = 65_536;
+
+/// The most changes one commit writes.
+pub(super) const BATCH_CHANGES: usize = 4_096;
+
+/// How long a first change waits for others to share its commit with.
+pub(super) const LINGER_MS: u64 = 50;
+
+/// What the engine may keep of the file in memory.
+pub(super) const CACHE_BYTES: usize = 16 * 1024 * 1024;

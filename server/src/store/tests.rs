@@ -1,0 +1,134 @@
+use super::*;
+use msr_protocol::{JsonText, Location};
+
+const TTL: Duration = Duration::from_millis(1_000);
+
+fn profile(number: u8) -> Arc<Profile> {
+    Arc::new(Profile {
+        credential: Credential([number; 16]),
+        name: JsonText::from_spelled(r#""\ud800 Ann""#.to_owned()),
+        email: JsonText::string("ann@example.org"),
+        location: Location::default(),
+        publish: true,
+    })
+}
+
+fn session(number: u8, state: SessionState, since_ms: i64) -> StoredSession {
+    StoredSession { digest: SessionDigest([number; 32]), profile: profile(number), state, since_ms }
+}
+
+#[tokio::test]
+async fn a_peer_is_remembered_and_signed_out_by_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = PeerStore::open(folder.path(), TTL, 0).unwrap();
+    store.sign_in(profile(1), 100);
+    store.sign_in(profile(2), 110);
+    store.sign_out(profile(2).credential, 120);
+    store.flush().await.unwrap();
+    let known = store.peer(profile(1).credential).unwrap().unwrap();
+    assert_eq!(known, StoredPeer { profile: (*profile(1)).clone(), online: true, signed_in_ms: 100, signed_out_ms: 0 });
+    drop(store);
+
+    let store = PeerStore::open(folder.path(), TTL, 500).unwrap();
+    let known = store.peer(profile(1).credential).unwrap().unwrap();
+    assert_eq!((known.online, known.signed_in_ms, known.signed_out_ms), (false, 100, 500));
+    let known = store.peer(profile(2).credential).unwrap().unwrap();
+    assert_eq!((known.online, known.signed_in_ms, known.signed_out_ms), (false, 110, 120));
+}
+
+#[tokio::test]
+async fn dropping_the_last_handle_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = PeerStore::open(folder.path(), TTL, 0).unwrap();
+    let other = store.clone();
+    drop(store);
+    other.sign_in(profile(1), 100);
+    drop(other);
+    let store = PeerStore::open(folder.path(), TTL, 200).unwrap();
+    assert!(store.peer(profile(1).credential).unwrap().is_some());
+}
+
+#[tokio::test]
+async fn what_is_older_than_the_ttl_is_cleared() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = PeerStore::open(folder.path(), TTL, 0).unwrap();
+    for number in 1..=3 {
+        store.sign_in(profile(number), 100);
+    }
+    store.sign_out(profile(1).credential, 200);
+    store.sign_out(profile(2).credential, 300);
+    store.put_session(session(1, SessionState::Ended, 200));
+    store.put_session(session(2, SessionState::Used { successor: Some(SessionDigest([3; 32])) }, 300));
+    store.put_session(session(3, SessionState::Open, 100));
+    store.clear(1_300);
+    store.flush().await.unwrap();
+    let known: Vec<bool> = (1..=3).map(|number| store.peer(profile(number).credential).unwrap().is_some()).collect();
+    assert_eq!(known, [false, true, true], "peer 3 is online still");
+    assert_eq!(
+        store.sessions().unwrap(),
+        [session(2, SessionState::Used { successor: Some(SessionDigest([3; 32])) }, 300), session(3, SessionState::Open, 100)]
+    );
+    drop(store);
+
+    let store = PeerStore::open(folder.path(), TTL, 1_301).unwrap();
+    assert!(store.peer(profile(2).credential).unwrap().is_none());
+    assert_eq!(store.sessions().unwrap(), [session(3, SessionState::Ended, 1_301)]);
+}
+
+#[tokio::test]
+async fn a_session_is_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = PeerStore::open(folder.path(), TTL, 0).unwrap();
+    store.put_session(session(1, SessionState::Ended, 10));
+    store.forget_session(SessionDigest([1; 32]));
+    store.flush().await.unwrap();
+    assert_eq!(store.sessions().unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_store_in_use_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let _store = PeerStore::open(folder.path(), TTL, 0).unwrap();
+    assert!(matches!(PeerStore::open(folder.path(), TTL, 0).err(), Some(StoreError::InUse { .. })));
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_store_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("peers.redb"), [0x5a; 8_192]).unwrap();
+    let error = PeerStore::open(folder.path(), TTL, 0).err().unwrap();
+    assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+    assert!(error.to_string().contains("peers.redb"));
+}
+
+#[tokio::test]
+async fn a_damaged_store_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = PeerStore::open(folder.path(), TTL, 0).unwrap();
+    for number in 0..200 {
+        store.sign_in(profile(number), 100);
+    }
+    drop(store);
+    let file = folder.path().join("peers.redb");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let needle = b"ann@example.org";
+    let places: Vec<usize> = (0..bytes.len() - needle.len()).filter(|&at| bytes[at..].starts_with(needle)).collect();
+    for at in places {
+        bytes[at] ^= 0xff;
+    }
+    std::fs::write(&file, bytes).unwrap();
+    let error = PeerStore::open(folder.path(), TTL, 200).err().unwrap();
+    assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn another_schema_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(PeerStore::open(folder.path(), TTL, 0).unwrap());
+    let database = Database::open(folder.path().join("peers.redb")).unwrap();
+    let transaction = database.begin_write().unwrap();
+    transaction.open_table(redb::TableDefinition::<&str, u64>::new("meta")).unwrap().insert("schema", 2).unwrap();
+    transaction.commit().unwrap();
+    drop(database);
+    assert!(matches!(PeerStore::open(folder.path(), TTL, 0).err(), Some(StoreError::Schema { found: 2 })));
+}
