@@ -1,0 +1,154 @@
+//! What no client of the original sends: each is refused with its own code and a log line, and nobody else is disturbed.
+
+use msr_tests::{Dialect, Ended, Outgoing, RawClient, ServerProcess, md5, quoted};
+use tokio_tungstenite::tungstenite::protocol::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+
+/// Sends frames over a registered connection (and, where `early`, over one that is not): they must end it with `close`
+/// and a log line with `code`, while two others go on talking.
+async fn refused(what: &str, frames: impl Fn(&RawClient) -> Vec<Message>, early: bool, close: u16, code: u16) {
+    let server = ServerProcess::start().await;
+    let mut alice = RawClient::register(&server, Dialect::A, "Alice").await;
+    let mut bob = RawClient::register(&server, Dialect::B, "Bob").await;
+    let mut culprits = vec![];
+    for dialect in Dialect::BOTH {
+        culprits.push(RawClient::register(&server, dialect, "Mallory").await);
+        if early {
+            culprits.push(RawClient::open(&server).await);
+        }
+    }
+    let number = culprits.len();
+    for mut culprit in culprits {
+        for frame in frames(&culprit) {
+            culprit.send_frame(frame).await;
+        }
+        assert_eq!(culprit.ended().await, Ended::Closed(close), "{what}");
+        let (to_alice, to_bob) = (alice.credential(), bob.credential());
+        alice.send(&[&to_bob], "undisturbed", "1").await;
+        bob.receive_about("undisturbed").await;
+        bob.send(&[&to_alice], "undisturbed", "1").await;
+        alice.receive_about("undisturbed").await;
+    }
+    server.logged_times(&[&format!("code={code}")], number).await;
+}
+
+fn text(text: impl Into<String>) -> Vec<Message> {
+    vec![Message::text(text.into())]
+}
+
+#[tokio::test]
+async fn too_large_a_message() {
+    refused("one frame", |_| text("x".repeat(1024 * 1024 + 1)), true, 1009, 413).await;
+}
+
+#[tokio::test]
+async fn too_large_a_message_in_fragments() {
+    let frames = |_: &RawClient| {
+        let part = |kind| Message::Frame(Frame::message(vec![b' '; 600 * 1024], OpCode::Data(kind), false));
+        vec![part(Data::Text), part(Data::Continue)]
+    };
+    refused("fragments", frames, true, 1009, 413).await;
+}
+
+#[tokio::test]
+async fn too_large_by_its_header_alone() {
+    // A text frame, masked, of 2⁶³−1 bytes: nothing of it is awaited or allocated.
+    let header = [&[0x81, 0xff, 0x7f][..], &[0xff; 7], &[1, 2, 3, 4]].concat();
+    let server = ServerProcess::start().await;
+    let mut culprit = RawClient::register(&server, Dialect::A, "Mallory").await;
+    culprit.send_bytes(&header).await;
+    assert_eq!(culprit.ended().await, Ended::Closed(1009));
+    server.logged_code(413).await;
+}
+
+#[tokio::test]
+async fn not_json() {
+    for nonsense in ["", "hello", "{", "null", "[]", "7", "{\"to\":[]}", "{}}", "\u{0}"] {
+        refused(nonsense, |_| text(nonsense), true, 4400, 400).await;
+    }
+}
+
+#[tokio::test]
+async fn a_member_of_the_wrong_kind() {
+    for to in ["7", "{}", "null", "true"] {
+        let frames = |culprit: &RawClient| text(Outgoing { to: to.to_owned(), ..culprit.message(&[], "wrong", "1") }.to_text());
+        refused(to, frames, false, 4400, 400).await;
+    }
+}
+
+#[tokio::test]
+async fn a_member_missing_or_named_twice() {
+    let twice = |culprit: &RawClient| {
+        let members = culprit.message(&[&culprit.credential()], "twice", "1").members();
+        let members = members.replacen("\"subject\":", "\"subject\":\"first\",\"subject\":", 1);
+        text(Outgoing::with_checksum(&md5(&members), &members))
+    };
+    refused("twice", twice, false, 4400, 400).await;
+    let missing = |culprit: &RawClient| {
+        let members = culprit.message(&[&culprit.credential()], "missing", "1").members().replacen("\"subject\":\"missing\",", "", 1);
+        text(Outgoing::with_checksum(&md5(&members), &members))
+    };
+    refused("missing", missing, false, 4400, 400).await;
+}
+
+#[tokio::test]
+async fn deep_nesting() {
+    refused("deep", |culprit| text(culprit.message(&[], "deep", &nested(128)).to_text()), false, 4409, 409).await;
+    refused("bottomless", |_| text("[".repeat(1_000_000)), true, 4409, 409).await;
+}
+
+#[tokio::test]
+async fn nesting_within_the_limit() {
+    let server = ServerProcess::start().await;
+    let mut alice = RawClient::register(&server, Dialect::A, "Alice").await;
+    let content = nested(127);
+    alice.send(&[&alice.credential()], "deep", &content).await;
+    assert_eq!(alice.receive_about("deep").await.message.content, content);
+}
+
+fn nested(levels: usize) -> String {
+    "[".repeat(levels) + &"]".repeat(levels)
+}
+
+#[tokio::test]
+async fn binary_data() {
+    refused("binary", |_| vec![Message::binary(vec![1, 2, 3])], true, 1003, 411).await;
+}
+
+#[tokio::test]
+async fn too_many_recipients() {
+    let frames = |culprit: &RawClient| {
+        let to: Vec<String> = (0..=1_000).map(|nth| quoted(&md5(&nth.to_string()))).collect();
+        text(Outgoing { to: format!("[{}]", to.join(",")), ..culprit.message(&[], "many", "1") }.to_text())
+    };
+    refused("recipients", frames, false, 4408, 408).await;
+}
+
+#[tokio::test]
+async fn as_many_recipients_as_may_be() {
+    let server = ServerProcess::start().await;
+    let mut alice = RawClient::register(&server, Dialect::A, "Alice").await;
+    let mut to: Vec<String> = (1..1_000).map(|nth| md5(&nth.to_string())).collect();
+    to.push(alice.credential());
+    alice.send(&to.iter().map(String::as_str).collect::<Vec<_>>(), "many", "1").await;
+    alice.receive_about("many").await;
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_websocket() {
+    let server = ServerProcess::start().await;
+    let mut alice = RawClient::register(&server, Dialect::A, "Alice").await;
+    // An unmasked frame, a reserved bit, a reserved opcode, text that is not UTF-8.
+    for (bytes, close) in [
+        (&[0x81, 0x02, b'h', b'i'][..], 1002),
+        (&[0xc1, 0x80, 0, 0, 0, 0], 1002),
+        (&[0x83, 0x80, 0, 0, 0, 0], 1002),
+        (&[0x81, 0x81, 0, 0, 0, 0, 0xff], 1007),
+    ] {
+        let mut culprit = RawClient::register(&server, Dialect::A, "Mallory").await;
+        culprit.send_bytes(bytes).await;
+        assert_eq!(culprit.ended().await, Ended::Closed(close), "{bytes:x?}");
+        alice.nothing_else().await;
+    }
+}

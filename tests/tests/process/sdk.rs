@@ -1,0 +1,1 @@
+//! The native driver of the client crate against the server.
