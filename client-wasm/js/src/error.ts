@@ -1,0 +1,39 @@
+/** What every rejection and every `error` event of the package carries. */
+
+/** The codes that the package gives by itself; the others come from the session or from a server. */
+export const CODE = {
+  NOT_INITIALISED: 450,
+  INVALID_ARGUMENT: 451,
+  ABORTED: 452,
+  CLOSED: 453,
+  HANDLER_FAILED: 454,
+  SLOW_CONSUMER: 505,
+} as const;
+
+/** An error with a stable number: 4xx is final, 5xx may work when tried again. */
+export class MsrError extends Error {
+  /** The number; docs/PROTOCOL.md lists them. */
+  readonly code: number;
+  /** What it says to a person. */
+  readonly reason: string;
+  /** Whether trying again may work. */
+  readonly retry: boolean;
+
+  constructor(code: number, reason: string, retry = false, options?: ErrorOptions) {
+    super(`${reason} (${code})`, options);
+    this.name = code === CODE.ABORTED ? 'AbortError' : 'MsrError';
+    this.code = code;
+    this.reason = reason;
+    this.retry = retry;
+  }
+}
+
+/** A setting or an argument that cannot be used. */
+export function invalid(reason: string, options?: ErrorOptions): MsrError {
+  return new MsrError(CODE.INVALID_ARGUMENT, reason, false, options);
+}
+
+/** The caller's own `AbortSignal` says stop. */
+export function aborted(signal: AbortSignal): MsrError {
+  return new MsrError(CODE.ABORTED, 'Taken back by the caller', false, { cause: signal.reason });
+}

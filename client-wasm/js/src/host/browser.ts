@@ -1,0 +1,19 @@
+/** What a browser has: the module beside the script, and a WebSocket of its own. */
+
+import load from 'msgsrouter-wasm';
+import type { InitSource } from '../init.ts';
+
+/** Loads the WebAssembly, by default from the file beside this one. */
+export async function loadWasm(source?: InitSource): Promise<void> {
+  await load(source === undefined ? undefined : { module_or_path: source });
+}
+
+/** Opens a WebSocket, or throws what the constructor throws. */
+export function openSocket(url: string): WebSocket {
+  return new WebSocket(url);
+}
+
+/** Says why there can be no WebSocket here, if so. */
+export function whyNoSocket(): string | undefined {
+  return typeof WebSocket === 'undefined' ? 'There is no WebSocket here' : undefined;
+}

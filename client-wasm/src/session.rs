@@ -1,0 +1,117 @@
+//! The session, as the TypeScript face holds it.
+
+use std::rc::Rc;
+
+use msr_client::{Draft, Input, Ticket};
+use msr_protocol::JsonText;
+use wasm_bindgen::prelude::*;
+
+use crate::driver::Driver;
+use crate::face::Face;
+use crate::settings::{PageSettings, PageStatus, to_page};
+
+#[wasm_bindgen(typescript_custom_section)]
+const SETTINGS: &str = r#"
+/** `name`, `email`, `secret` and `location` are JSON texts. */
+export interface WireSettings {
+  server: string; name: string; email: string; secret: string; location: string; publish: boolean; autoreconnect: boolean;
+}
+"#;
+
+#[wasm_bindgen]
+extern "C" {
+    /// Settings as the page gives them.
+    #[wasm_bindgen(typescript_type = "WireSettings")]
+    pub type WireSettings;
+    /// What the page reads off a session.
+    #[wasm_bindgen(typescript_type = "Status")]
+    pub type WireStatus;
+}
+
+/// One client's session with a server.
+#[wasm_bindgen]
+pub struct Session(Rc<Driver>);
+
+#[wasm_bindgen]
+impl Session {
+    /// A session that tells `face` what happens. `seed` is what its random numbers are made of.
+    #[wasm_bindgen(constructor)]
+    #[must_use]
+    pub fn new(face: Face, seed: u64) -> Self {
+        Self(Driver::new(face, seed))
+    }
+
+    /// Connects and registers, and stays connected.
+    ///
+    /// # Errors
+    /// When `settings` is not a `WireSettings`.
+    pub fn connect(&self, settings: WireSettings) -> Result<(), JsError> {
+        let settings: PageSettings = serde_wasm_bindgen::from_value(settings.into())?;
+        self.0.input(Input::Connect(settings.into()));
+        Ok(())
+    }
+
+    /// Takes over changed settings.
+    ///
+    /// # Errors
+    /// When `settings` is not a `WireSettings`.
+    pub fn configure(&self, settings: WireSettings) -> Result<(), JsError> {
+        let settings: PageSettings = serde_wasm_bindgen::from_value(settings.into())?;
+        self.0.input(Input::Configure(settings.into()));
+        Ok(())
+    }
+
+    /// Closes the connection.
+    pub fn close(&self) {
+        self.0.input(Input::Close);
+    }
+
+    /// Signs out and closes the connection.
+    pub fn bye(&self) {
+        self.0.input(Input::Bye);
+    }
+
+    /// Nothing keeps a connection from being tried at once.
+    pub fn wake(&self) {
+        self.0.input(Input::Wake);
+    }
+
+    /// The answer to `Face.probe`.
+    #[wasm_bindgen(js_name = originProbed)]
+    pub fn origin_probed(&self, refused: bool) {
+        self.0.input(Input::OriginProbed { refused });
+    }
+
+    /// Sends a message, or lets it wait in the outbox. `to`, `subject` and `content` are JSON texts. Gives the ticket
+    /// under which the face is told what became of it.
+    #[must_use]
+    pub fn send(&self, to: String, subject: String, content: String, expire_after_ms: Option<f64>, realtime: bool) -> u32 {
+        let [to, subject, content] = [to, subject, content].map(JsonText::from_spelled);
+        let draft = Draft { to, subject, content, expire_after_ms, realtime };
+        let Ticket(ticket) = self.0.with(|session, now| session.send(draft, now));
+        ticket
+    }
+
+    /// Looks for peers; `keyword` is the JSON text of a string. Gives the ticket.
+    #[must_use]
+    pub fn find(&self, keyword: String) -> u32 {
+        let Ticket(ticket) = self.0.with(|session, now| session.find(JsonText::from_spelled(keyword), now));
+        ticket
+    }
+
+    /// Takes a message or a search back, if there is still time.
+    pub fn cancel(&self, ticket: u32) {
+        self.0.with(|session, now| session.cancel(Ticket(ticket), now));
+    }
+
+    /// State, clock offset, round trip, outbox.
+    #[must_use]
+    pub fn status(&self) -> WireStatus {
+        to_page(&PageStatus::from(self.0.read(msr_client::Session::status))).unchecked_into()
+    }
+
+    /// Whether the face is told every frame.
+    pub fn trace(&self, on: bool) {
+        self.0.trace(on);
+    }
+}

@@ -1,0 +1,63 @@
+//! One WebSocket of the page. Dropping it takes its handlers off first, so that nothing an old socket still has to say
+//! reaches a session that has moved on.
+
+use std::rc::Rc;
+
+use wasm_bindgen::JsCast as _;
+use wasm_bindgen::prelude::Closure;
+use web_sys::{CloseEvent, MessageEvent, WebSocket};
+
+/// Who hears from the socket.
+pub(crate) trait Listener: 'static {
+    /// It is open.
+    fn opened(&self);
+    /// A text came; `None` for anything but text.
+    fn came(&self, text: Option<String>);
+    /// It is closed, or never opened.
+    fn closed(&self, code: u16, reason: String);
+}
+
+pub(crate) struct Socket {
+    web_socket: WebSocket,
+    _on_open: Closure<dyn Fn()>,
+    _on_message: Closure<dyn Fn(MessageEvent)>,
+    _on_close: Closure<dyn Fn(CloseEvent)>,
+}
+
+impl Socket {
+    pub(crate) fn new(web_socket: WebSocket, listener: Rc<impl Listener>) -> Self {
+        let on_open = Closure::<dyn Fn()>::new({
+            let listener = Rc::clone(&listener);
+            move || listener.opened()
+        });
+        let on_message = Closure::<dyn Fn(MessageEvent)>::new({
+            let listener = Rc::clone(&listener);
+            move |event: MessageEvent| listener.came(event.data().as_string())
+        });
+        let on_close = Closure::<dyn Fn(CloseEvent)>::new(move |event: CloseEvent| listener.closed(event.code(), event.reason()));
+        web_socket.set_onopen(Some(on_open.as_ref().unchecked_ref()));
+        web_socket.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+        web_socket.set_onclose(Some(on_close.as_ref().unchecked_ref()));
+        Self { web_socket, _on_open: on_open, _on_message: on_message, _on_close: on_close }
+    }
+
+    /// A socket that is closing takes nothing more; its end is told by its close event.
+    pub(crate) fn send(&self, text: &str) {
+        let _ = self.web_socket.send_with_str(text);
+    }
+
+    /// Says good-bye and hears no more.
+    pub(crate) fn close(self, code: u16) {
+        let web_socket = self.web_socket.clone();
+        drop(self);
+        let _ = web_socket.close_with_code(code);
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.web_socket.set_onopen(None);
+        self.web_socket.set_onmessage(None);
+        self.web_socket.set_onclose(None);
+    }
+}
