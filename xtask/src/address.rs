@@ -17,9 +17,10 @@ const DEFAULT_PORT: &str = "55688";
 pub(crate) struct Settings(BTreeMap<&'static str, String>);
 
 impl Settings {
-    /// A flag wins over the environment.
+    /// A flag wins over the environment; an empty value is none, as for the server.
     pub(crate) fn read(arguments: &[OsString], environment: impl Fn(&str) -> Option<String>) -> Self {
-        let value = |name: &str| flag(arguments, name).or_else(|| environment(&name.to_uppercase()));
+        let given = |value: &String| !value.trim().is_empty();
+        let value = |name: &str| flag(arguments, name).filter(given).or_else(|| environment(&name.to_uppercase()).filter(given));
         Self(NAMES.iter().filter_map(|name| Some((*name, value(name)?))).collect())
     }
 
@@ -56,7 +57,7 @@ impl Settings {
     }
 
     fn server(&self) -> &str {
-        self.0.get("server").map_or(DEFAULT_SERVER, String::as_str)
+        self.0.get("server").map_or(DEFAULT_SERVER, |server| server.trim_matches(['[', ']']))
     }
 
     fn port(&self) -> &str {
@@ -92,6 +93,7 @@ mod tests {
         assert_eq!(settings("", &[]).url(), "http://127.0.0.1:55688/");
         assert_eq!(settings("--port 8080", &[("PORT", "1"), ("SERVER", "0.0.0.0")]).url(), "http://127.0.0.1:8080/");
         assert_eq!(settings("--server=::1 --key k --cert=c", &[]).url(), "https://[::1]:55688/");
+        assert_eq!(settings("--port= --cert c", &[("SERVER", "[::1]"), ("KEY", "")]).url(), "http://[::1]:55688/");
         assert_eq!(settings("--portly 1", &[("PORT", "2")]).url(), "http://127.0.0.1:2/");
     }
 
