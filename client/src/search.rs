@@ -83,8 +83,11 @@ impl Searches {
         })
     }
 
-    /// Takes an answer. One that echoes no timestamp is taken for the oldest search.
+    /// Takes an answer. One that echoes no timestamp is taken for the oldest search; what has no status either is none.
     pub(crate) fn answered(&mut self, answer: &Answered, now_ms: f64) -> Reply {
+        if answer.status.is_none() && answer.origin_time_ms.is_none() {
+            return Reply::Foreign;
+        }
         let Some(at) = self.position(answer.origin_time_ms) else {
             let is_late = answer.origin_time_ms.is_some_and(|origin| self.settled.iter().any(|&settled| settled as f64 == origin));
             return if is_late { Reply::Taken } else { Reply::Foreign };
@@ -240,6 +243,11 @@ mod tests {
             assert_eq!(searches.answered(&hit(None, Some(f64::INFINITY)), 0.0), Reply::Taken);
         }
         assert_eq!(searches.answered(&hit(None, Some(f64::NAN)), 0.0), found(1, limits::FOUND_PEERS));
+    }
+
+    #[test]
+    fn what_answers_nothing_ends_nothing() {
+        assert_eq!(searches(1).answered(&Answered::default(), 0.0), Reply::Foreign);
     }
 
     #[test]

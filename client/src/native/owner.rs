@@ -1,0 +1,251 @@
+//! The task that owns a session and its socket.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use msr_protocol::{JsonText, Message};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::socket::{Ended, Frame, Socket};
+use super::subscribers::Subscribers;
+use super::{Options, read};
+use crate::{Draft, Event, Failure, Input, Moment, Output, Session, Settings, Status, Ticket};
+
+/// No command is taken while so many messages wait to be written.
+const OUTGOING: usize = 1024;
+/// No sleep is longer; a timer that fires too early changes nothing.
+const LONGEST_SLEEP_MS: f64 = 3_600_000.0;
+
+type Settled<T> = oneshot::Sender<Result<T, Failure>>;
+
+/// What a handle asks for, each with where to answer.
+#[derive(Debug)]
+pub(super) enum Command {
+    Connect(Settled<()>),
+    Configure(Settings, oneshot::Sender<()>),
+    Send(Draft, Settled<Message>),
+    Find(JsonText, Settled<Vec<JsonText>>),
+    /// `Close` or `Bye`; the answer is what to wait for until the socket is closed.
+    End(Input, oneshot::Sender<Option<JoinHandle<()>>>),
+}
+
+/// The connection, as far as it has got.
+enum Link {
+    None,
+    Opening(Pin<Box<dyn Future<Output = Result<Box<Socket>, Ended>> + Send>>),
+    Open(Box<Socket>),
+}
+
+/// What happened to the connection.
+enum LinkEvent {
+    Opened(Result<Box<Socket>, Ended>),
+    Frame(Frame),
+}
+
+pub(super) struct Owner {
+    session: Session,
+    settings: Settings,
+    options: Options,
+    link: Link,
+    /// The last socket that is being closed.
+    closing: Option<JoinHandle<()>>,
+    connects: Vec<Settled<()>>,
+    sends: BTreeMap<Ticket, Settled<Message>>,
+    finds: BTreeMap<Ticket, Settled<Vec<JsonText>>>,
+    status: watch::Sender<Status>,
+    messages: Subscribers<Message>,
+    events: Subscribers<Event>,
+    start: Instant,
+}
+
+impl Owner {
+    pub(super) fn new(
+        settings: Settings,
+        options: Options,
+        messages: Subscribers<Message>,
+        events: Subscribers<Event>,
+    ) -> (Self, watch::Receiver<Status>) {
+        let session = Session::new(options.seed);
+        let (status, watched) = watch::channel(session.status());
+        let owner = Self {
+            session,
+            settings,
+            options,
+            link: Link::None,
+            closing: None,
+            connects: Vec::new(),
+            sends: BTreeMap::new(),
+            finds: BTreeMap::new(),
+            status,
+            messages,
+            events,
+            start: Instant::now(),
+        };
+        (owner, watched)
+    }
+
+    /// Runs until the last handle is dropped.
+    pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        let configure = Input::Configure(self.settings.clone());
+        self.input(configure);
+        loop {
+            let deadline = self.deadline();
+            tokio::select! {
+                command = commands.recv(), if self.link.outgoing() < OUTGOING => match command {
+                    Some(command) => self.command(command),
+                    None => break,
+                },
+                event = self.link.next() => self.link_event(event),
+                () = tokio::time::sleep_until(deadline) => {
+                    self.session.handle_timeout(self.now());
+                    self.drain();
+                }
+            }
+        }
+        self.input(Input::Close);
+        self.messages.end();
+        self.events.end();
+    }
+
+    fn command(&mut self, command: Command) {
+        let now = self.now();
+        match command {
+            Command::Connect(done) => {
+                self.connects.push(done);
+                self.session.handle_input(Input::Connect(self.settings.clone()), now);
+            }
+            Command::Configure(settings, done) => {
+                self.settings = settings.clone();
+                self.session.handle_input(Input::Configure(settings), now);
+                // Whoever asked may be gone.
+                let _ = done.send(());
+            }
+            Command::Send(draft, done) => {
+                let ticket = self.session.send(draft, now);
+                self.sends.insert(ticket, done);
+            }
+            Command::Find(keyword, done) => {
+                let ticket = self.session.find(keyword, now);
+                self.finds.insert(ticket, done);
+            }
+            Command::End(input, done) => {
+                self.input(input);
+                let _ = done.send(self.closing.take());
+            }
+        }
+        self.drain();
+    }
+
+    fn link_event(&mut self, event: LinkEvent) {
+        let input = match event {
+            LinkEvent::Opened(Ok(socket)) => {
+                self.link = Link::Open(socket);
+                Input::SocketOpened
+            }
+            LinkEvent::Opened(Err((code, reason))) => {
+                self.link = Link::None;
+                Input::SocketClosed { code, reason }
+            }
+            LinkEvent::Frame(Frame::Text(text)) => match read(&text) {
+                Ok(received) => Input::Received(Box::new(received)),
+                Err(_) => Input::Unreadable,
+            },
+            LinkEvent::Frame(Frame::Binary) => Input::Unreadable,
+            LinkEvent::Frame(Frame::Ended((code, reason))) => {
+                self.close_link(1000);
+                Input::SocketClosed { code, reason }
+            }
+        };
+        self.input(input);
+    }
+
+    fn input(&mut self, input: Input) {
+        self.session.handle_input(input, self.now());
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.session.poll_output() {
+            match output {
+                Output::OpenSocket { url } => self.link = Link::Opening(Box::pin(Socket::open(url, self.options.clone()))),
+                Output::Transmit(text) => {
+                    if let Link::Open(socket) = &mut self.link {
+                        socket.push(text);
+                    }
+                }
+                Output::CloseSocket { code } => self.close_link(code),
+                // A refusal was seen when the connection failed, so this one was none.
+                Output::ProbeOrigin { .. } => self.session.handle_input(Input::OriginProbed { refused: false }, self.now()),
+                Output::Event(event) => self.tell(event),
+            }
+        }
+        let status = self.session.status();
+        self.status.send_if_modified(|told| std::mem::replace(told, status) != status);
+    }
+
+    /// Settles what waits for this, and passes it on.
+    fn tell(&mut self, event: Event) {
+        match &event {
+            Event::Registered => self.connected(&Ok(())),
+            Event::Refused(failure) => self.connected(&Err(failure.clone())),
+            Event::Sent { ticket, message } => settle(&mut self.sends, *ticket, || Ok(message.clone())),
+            Event::NotSent { ticket, failure } => settle(&mut self.sends, *ticket, || Err(failure.clone())),
+            Event::Found { ticket, peers } => settle(&mut self.finds, *ticket, || Ok(peers.clone())),
+            Event::NotFound { ticket, failure } => settle(&mut self.finds, *ticket, || Err(failure.clone())),
+            Event::Message(message) => self.messages.publish(message),
+            Event::State(_) | Event::Outbox { .. } | Event::Trouble(_) | Event::Lost { .. } => {}
+        }
+        self.events.publish(&event);
+    }
+
+    fn connected(&mut self, outcome: &Result<(), Failure>) {
+        for done in self.connects.drain(..) {
+            let _ = done.send(outcome.clone());
+        }
+    }
+
+    fn close_link(&mut self, code: u16) {
+        if let Link::Open(socket) = std::mem::replace(&mut self.link, Link::None) {
+            self.closing = Some(tokio::spawn(socket.close(code)));
+        }
+    }
+
+    fn now(&self) -> Moment {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Moment { monotonic_ms: self.start.elapsed().as_secs_f64() * 1_000.0, wall_ms: wall.as_secs_f64() * 1_000.0 }
+    }
+
+    fn deadline(&self) -> Instant {
+        let now_ms = self.now().monotonic_ms;
+        let deadline_ms = self.session.poll_timeout().unwrap_or(f64::INFINITY);
+        let sleep_ms = (deadline_ms - now_ms).clamp(0.0, LONGEST_SLEEP_MS);
+        Instant::now() + Duration::from_secs_f64(sleep_ms / 1_000.0)
+    }
+}
+
+fn settle<T>(waiting: &mut BTreeMap<Ticket, Settled<T>>, ticket: Ticket, outcome: impl FnOnce() -> Result<T, Failure>) {
+    if let Some(done) = waiting.remove(&ticket) {
+        let _ = done.send(outcome());
+    }
+}
+
+impl Link {
+    async fn next(&mut self) -> LinkEvent {
+        match self {
+            Self::None => std::future::pending().await,
+            Self::Opening(opening) => LinkEvent::Opened(opening.await),
+            Self::Open(socket) => LinkEvent::Frame(socket.next().await),
+        }
+    }
+
+    fn outgoing(&self) -> usize {
+        match self {
+            Self::None | Self::Opening(_) => 0,
+            Self::Open(socket) => socket.outgoing(),
+        }
+    }
+}
