@@ -21,6 +21,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use msr_protocol::Credential;
+use parking_lot::Mutex;
 use redb::{Database, DatabaseError, ReadableDatabase};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
@@ -56,6 +57,8 @@ struct Inner {
     writer: Option<JoinHandle<()>>,
     lost: AtomicU64,
     failed: Arc<AtomicU64>,
+    /// What was read at the start, until somebody takes it.
+    sessions: Mutex<Vec<StoredSession>>,
 }
 
 impl PeerStore {
@@ -71,6 +74,7 @@ impl PeerStore {
         tables::sign_everybody_out(&transaction, now_ms)?;
         tables::clear(&transaction, before_ms(now_ms, ttl))?;
         transaction.commit()?;
+        let sessions = Mutex::new(tables::sessions(&database.begin_read()?)?);
         let failed = Arc::new(AtomicU64::new(0));
         let (changes, received) = mpsc::sync_channel(limits::WAITING_CHANGES);
         let writer = std::thread::Builder::new()
@@ -81,8 +85,8 @@ impl PeerStore {
             })
             .map_err(StoreError::Thread)?;
         info!(?folder, "store open");
-        let inner = Inner { database, ttl, changes: Some(changes), writer: Some(writer), lost: AtomicU64::new(0), failed };
-        Ok(Self { inner: Arc::new(inner) })
+        let (changes, writer, lost) = (Some(changes), Some(writer), AtomicU64::new(0));
+        Ok(Self { inner: Arc::new(Inner { database, ttl, changes, writer, lost, failed, sessions }) })
     }
 
     /// How long a peer that signed out, and a session that is over, are remembered.
@@ -146,15 +150,13 @@ impl PeerStore {
     /// # Errors
     /// When the store cannot be read.
     pub fn peer(&self, credential: Credential) -> Result<Option<StoredPeer>, StoreError> {
-        tables::peer(&self.inner.begin_read()?, credential)
+        tables::peer(&self.inner.database.begin_read()?, credential)
     }
 
-    /// Every session on disk.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn sessions(&self) -> Result<Vec<StoredSession>, StoreError> {
-        tables::sessions(&self.inner.begin_read()?)
+    /// The sessions that were on disk at the start, all of them over. They are given once.
+    #[must_use]
+    pub fn take_sessions(&self) -> Vec<StoredSession> {
+        std::mem::take(&mut self.inner.sessions.lock())
     }
 
     fn hand_over(&self, change: Change) {
@@ -166,12 +168,6 @@ impl PeerStore {
                 warn!(lost, "the store does not keep up: a change is lost");
             }
         }
-    }
-}
-
-impl Inner {
-    fn begin_read(&self) -> Result<redb::ReadTransaction, StoreError> {
-        Ok(self.database.begin_read()?)
     }
 }
 
