@@ -35,7 +35,9 @@ fn authority(url: &str) -> Option<(bool, &str)> {
     }
     let authority = rest.split(['/', '?', '#']).next()?;
     let host = authority.rsplit('@').next()?;
-    (!host.is_empty() && !host.starts_with(':')).then_some((secure, host))
+    // The colons of an IPv6 address stand in brackets.
+    let (name, port) = host.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')).unwrap_or((host, "0"));
+    (!name.is_empty() && port.parse::<u16>().is_ok()).then_some((secure, host))
 }
 
 #[cfg(test)]
@@ -48,6 +50,7 @@ mod tests {
             ("ws://127.0.0.1:55688", "http://127.0.0.1:55688/origin"),
             ("wss://relay.example/some/path?query", "https://relay.example/origin"),
             ("WSS://[::1]:8080/", "https://[::1]:8080/origin"),
+            ("wss://[::1]", "https://[::1]/origin"),
             ("ws://user:word@relay.example?x", "http://relay.example/origin"),
         ] {
             assert_eq!(check(url), Ok(()), "{url}");
@@ -57,7 +60,20 @@ mod tests {
 
     #[test]
     fn what_is_no_server() {
-        for url in ["", "ws://", "ws:///path", "ws://:80", "http://relay.example", "relay.example:80", "ws://a b", "ws://a#b", "ws://a\n"] {
+        for url in [
+            "",
+            "ws://",
+            "ws:///path",
+            "ws://:80",
+            "ws://a:",
+            "ws://a:b",
+            "ws://a:65536",
+            "http://relay.example",
+            "relay.example:80",
+            "ws://a b",
+            "ws://a#b",
+            "ws://a\n",
+        ] {
             assert_eq!(check(url).map_err(|failure| failure.code), Err(Code::InvalidArgument), "{url}");
         }
     }
