@@ -89,7 +89,7 @@ impl Socket {
         let closing = async {
             poll_fn(|cx| self.poll_write(cx)).await?;
             self.stream.close(Some(CloseFrame { code: code.into(), reason: Utf8Bytes::default() })).await?;
-            while self.stream.next().await.is_some_and(|frame| frame.is_ok()) {}
+            while self.stream.next().await.is_some_and(|frame| frame.is_ok_and(|frame| !frame.is_close())) {}
             Ok::<(), Error>(())
         };
         // Whoever closes has no use for an error, and the time-out is for a side that does not answer.
