@@ -15,4 +15,5 @@ mod socket;
 pub use base::{hash_secret, message_checksum, message_checksum_b, peer_credential, peer_credential_b};
 pub use face::Face;
 pub use reader::read;
-pub use session::Session;
+pub use session::{Session, WireStatus};
+pub use settings::WireSettings;

@@ -8,21 +8,10 @@ use wasm_bindgen::prelude::*;
 
 use crate::driver::Driver;
 use crate::face::Face;
-use crate::settings::{PageSettings, PageStatus, to_page};
-
-#[wasm_bindgen(typescript_custom_section)]
-const SETTINGS: &str = r#"
-/** `name`, `email`, `secret` and `location` are JSON texts. */
-export interface WireSettings {
-  server: string; name: string; email: string; secret: string; location: string; publish: boolean; autoreconnect: boolean;
-}
-"#;
+use crate::settings::{PageStatus, WireSettings, to_page};
 
 #[wasm_bindgen]
 extern "C" {
-    /// Settings as the page gives them.
-    #[wasm_bindgen(typescript_type = "WireSettings")]
-    pub type WireSettings;
     /// What the page reads off a session.
     #[wasm_bindgen(typescript_type = "Status")]
     pub type WireStatus;
@@ -42,23 +31,13 @@ impl Session {
     }
 
     /// Connects and registers, and stays connected.
-    ///
-    /// # Errors
-    /// When `settings` is not a `WireSettings`.
-    pub fn connect(&self, settings: WireSettings) -> Result<(), JsError> {
-        let settings: PageSettings = serde_wasm_bindgen::from_value(settings.into())?;
+    pub fn connect(&self, settings: WireSettings) {
         self.0.input(Input::Connect(settings.into()));
-        Ok(())
     }
 
     /// Takes over changed settings.
-    ///
-    /// # Errors
-    /// When `settings` is not a `WireSettings`.
-    pub fn configure(&self, settings: WireSettings) -> Result<(), JsError> {
-        let settings: PageSettings = serde_wasm_bindgen::from_value(settings.into())?;
+    pub fn configure(&self, settings: WireSettings) {
         self.0.input(Input::Configure(settings.into()));
-        Ok(())
     }
 
     /// Closes the connection.

@@ -8,7 +8,7 @@ export { MsrError } from './error.ts';
 export { STATE, type ClientEvent, type ClientEvents, type Closed, type Frame, type State } from './events.ts';
 export type { MessagesOptions } from './inbox.ts';
 export type { Receipt, RecipientStatus, SendOptions, Status } from './receipt.ts';
-export type { ClientOptions } from './settings.ts';
+export type { ClientOptions } from './options.ts';
 
 /** A client that is ready to be used, as in the original. */
 export const client: Client = /* @__PURE__ */ new Client();

@@ -6,22 +6,6 @@ import { hashSecret, plainSecret } from './secret.ts';
 import { object, string } from './spell.ts';
 import { whenLoaded } from './wasm.ts';
 
-/** The settings of a client, all of them optional. */
-export interface ClientOptions {
-  /** `ws://…` or `wss://…` */
-  server?: string;
-  name?: string;
-  email?: string;
-  /** The plain secret. */
-  secret?: string;
-  location?: Location;
-  publish?: boolean;
-  /** The kind of identity; there is one yet. */
-  identity?: 'md5';
-  /** Whether a lost connection is made anew; `true` unless said. */
-  autoreconnect?: boolean;
-}
-
 /** Checked settings, and what is computed from them. */
 export class Settings {
   #server = '';

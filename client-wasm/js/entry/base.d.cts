@@ -1,0 +1,2 @@
+export { Hub, Message, Peer, init, validateCredential, validateMessage } from './types/index.cjs';
+export type { FoundPeer, HubValue, InitSource, Location, MessageValue, PeerValue } from './types/index.cjs';
