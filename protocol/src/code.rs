@@ -86,6 +86,8 @@ codes! {
     Aborted = 452, "Taken back by the caller";
     /// The client was closed.
     Closed = 453, "The client was closed";
+    /// A handler of the page threw, or rejected.
+    HandlerFailed = 454, "A handler of the page failed";
     /// More messages, faster, than one connection may send.
     RateLimited = 529, "Too many messages at once";
     /// The server is going away; another, or the same one later, will answer.
