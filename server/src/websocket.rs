@@ -1,0 +1,81 @@
+//! From an HTTP request to a connection of the switch.
+
+use std::net::SocketAddr;
+
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use msr_protocol::Code;
+use msr_protocol::limits::MESSAGE_BYTES;
+
+use crate::answer::{refuse, refuse_http};
+use crate::http::App;
+use crate::limits::{WEBSOCKET_READ_BUFFER_BYTES, WEBSOCKET_WRITE_BUFFER_BYTES, WEBSOCKET_WRITE_BUFFER_MAX_BYTES};
+use crate::log::escaped;
+use crate::origin::OriginRefusal;
+use crate::phase::Phase;
+use crate::switch::Remote;
+
+/// The sub-protocol that the original client offers by accident (`new WebSocket(url, null)`); Chromium fails the
+/// connection unless the server takes it.
+const ORIGINAL_SUBPROTOCOL: &str = "null";
+
+/// Takes WebSocket upgrades at any path, and lets all else pass.
+pub(crate) async fn take_upgrades(State(app): State<App>, request: Request, next: Next) -> Response {
+    if wants_websocket(request.headers()) { upgrade(app, request).await } else { next.run(request).await }
+}
+
+fn wants_websocket(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::UPGRADE).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|token| token.trim().eq_ignore_ascii_case("websocket"))
+}
+
+async fn upgrade(app: App, request: Request) -> Response {
+    let (mut parts, _) = request.into_parts();
+    let Some(&ConnectInfo(address)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() else {
+        tracing::error!("the client's address is missing: serve the router with ConnectInfo");
+        return refuse_http(StatusCode::INTERNAL_SERVER_ERROR);
+    };
+    if let Err(refusal) = app.origins.check(&parts.headers) {
+        log_refusal(&app, address, &parts.headers, refusal);
+        return refuse(StatusCode::FORBIDDEN, Code::OriginRefused, &refusal.to_string());
+    }
+    if app.phases.now() != Phase::Serving {
+        return refuse(StatusCode::SERVICE_UNAVAILABLE, Code::GoingAway, Code::GoingAway.reason());
+    }
+    if parts.headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+        let mut response = refuse_http(StatusCode::UPGRADE_REQUIRED);
+        response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        return response;
+    }
+    match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
+        Ok(handshake) => accept(app, address, handshake),
+        Err(rejection) => refuse_http(rejection.into_response().status()),
+    }
+}
+
+fn accept(app: App, address: SocketAddr, handshake: WebSocketUpgrade) -> Response {
+    let App { switch, geoip, .. } = app;
+    handshake
+        .protocols([ORIGINAL_SUBPROTOCOL])
+        .read_buffer_size(WEBSOCKET_READ_BUFFER_BYTES)
+        .write_buffer_size(WEBSOCKET_WRITE_BUFFER_BYTES)
+        .max_write_buffer_size(WEBSOCKET_WRITE_BUFFER_MAX_BYTES)
+        .max_message_size(MESSAGE_BYTES)
+        .max_frame_size(MESSAGE_BYTES)
+        .on_failed_upgrade(move |error| tracing::debug!(peer = %address, %error, "upgrade failed"))
+        .on_upgrade(move |socket| async move {
+            let place = geoip.and_then(|database| database.find(address.ip()));
+            switch.serve(socket, Remote { address, place }).await;
+        })
+}
+
+fn log_refusal(app: &App, peer: SocketAddr, headers: &HeaderMap, refusal: OriginRefusal) {
+    if let Some(suppressed) = app.refused_log.next() {
+        let origins: Vec<String> = headers.get_all(header::ORIGIN).iter().map(|origin| escaped(origin.as_bytes())).collect();
+        let code = Code::OriginRefused.number();
+        tracing::warn!(code, %peer, origin = origins.join(" | "), reason = %refusal, suppressed, "origin refused");
+    }
+}
