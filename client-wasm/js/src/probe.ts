@@ -6,7 +6,8 @@ const PROBE_TIMEOUT_MS = 5_000;
 export async function isOriginRefused(url: string): Promise<boolean> {
   try {
     const signal = AbortSignal.timeout(PROBE_TIMEOUT_MS);
-    const response = await fetch(url, { cache: 'no-store', credentials: 'omit', signal });
+    // A browser leaves `Origin` out of a GET to the page's own server, never out of a POST.
+    const response = await fetch(url, { method: 'POST', cache: 'no-store', credentials: 'omit', signal });
     const { origin } = (await response.json()) as { origin?: string };
     return origin === 'refused';
   } catch {
