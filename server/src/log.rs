@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
+use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::{Config, LogFormat};
 use crate::limits::{LOG_LINES_PER_SECOND, LOG_TEXT_CHARS};
@@ -13,11 +17,17 @@ use crate::limits::{LOG_LINES_PER_SECOND, LOG_TEXT_CHARS};
 pub fn start(config: &Config) {
     let filter = EnvFilter::try_new(&config.log).unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let discreet = filter_fn(is_discreet);
     // A test that starts two servers in one process has started logging before.
     let _ = match config.log_format {
-        LogFormat::Text => lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+        LogFormat::Text => lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).finish().with(discreet).try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).finish().with(discreet).try_init(),
     };
+}
+
+/// The WebSocket library traces whole frames, secrets and all: whatever the filter says, those lines are not written.
+fn is_discreet(line: &Metadata<'_>) -> bool {
+    *line.level() < Level::TRACE || !line.target().starts_with("tungstenite")
 }
 
 /// Text from outside, made harmless for a log: control characters escaped, and not longer than one line should be.
