@@ -13,7 +13,22 @@ use tokio::sync::watch;
 use crate::{WAIT, server_binary, within};
 
 /// The environment variables that configure the server; none of this machine's reaches it.
-const CONFIGURATION: [&str; 10] = ["SERVER", "PORT", "SRC", "DBSRC", "KEY", "CERT", "TTL", "GEOIP", "CONFIG", "RUST_LOG"];
+const CONFIGURATION: [&str; 14] = [
+    "SERVER",
+    "PORT",
+    "SRC",
+    "DBSRC",
+    "KEY",
+    "CERT",
+    "TTL",
+    "GEOIP",
+    "MAX_CONNECTIONS",
+    "MAX_CONNECTIONS_PER_ADDRESS",
+    "DRAIN",
+    "LOG",
+    "LOG_FORMAT",
+    "CONFIG",
+];
 
 /// How a server is to be started.
 #[derive(Clone)]

@@ -87,10 +87,13 @@ async fn only_who_is_online_and_not_hidden() {
     let phone = RawClient::register(&server, Dialect::A, "Two Devices").await;
     let mut laptop = RawClient::register(&server, Dialect::A, "Two Devices").await;
     assert_eq!(names(&mut client, "\"two\"").await, ["Two Devices"], "a peer is found once");
+    let credential = phone.credential();
     phone.close().await;
+    server.logged(&["signed out", &credential]).await;
     assert_eq!(names(&mut client, "\"two\"").await, ["Two Devices"], "still on the laptop");
     laptop.send(&[], "bye", "null").await;
     laptop.ended().await;
+    server.logged_times(&["signed out", &credential], 2).await;
     assert_eq!(status(&mut client, "\"two\"").await, 201);
 }
 

@@ -123,7 +123,7 @@ async fn a_port_in_use_is_refused() {
 
 #[tokio::test]
 async fn secrets_never_reach_log_or_store() {
-    let mut server = Settings::default().with("RUST_LOG", "trace").start().await;
+    let mut server = Settings::default().with("LOG", "trace").start().await;
     let mut clients = vec![];
     for dialect in Dialect::BOTH {
         let mut client = RawClient::register(&server, dialect, "Alice").await;

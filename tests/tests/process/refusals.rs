@@ -152,3 +152,48 @@ async fn bytes_that_are_no_websocket() {
         alice.nothing_else().await;
     }
 }
+
+#[tokio::test]
+async fn a_flood_of_broken_messages() {
+    let frames = |culprit: &RawClient| {
+        let broken = Outgoing::with_checksum(&md5(""), &culprit.message(&[], "broken", "1").members());
+        vec![Message::text(broken); 1_000]
+    };
+    refused("flood", frames, false, 4529, 529).await;
+}
+
+#[tokio::test]
+async fn more_connections_than_one_peer_may_have() {
+    let server = ServerProcess::start().await;
+    let mut devices = vec![];
+    for _ in 0..64 {
+        devices.push(RawClient::register(&server, Dialect::A, "Alice").await);
+    }
+    let mut one_more = RawClient::open(&server).await;
+    one_more.words = devices[0].words.clone();
+    one_more.send_text(one_more.registration().to_text()).await;
+    assert_eq!(one_more.ended().await, Ended::Closed(4504));
+    server.logged_code(504).await;
+    devices[0].send(&[&one_more.credential()], "still here", "1").await;
+    for device in &mut devices {
+        device.receive_about("still here").await;
+    }
+}
+
+#[tokio::test]
+async fn whoever_does_not_read_costs_the_others_nothing() {
+    let server = ServerProcess::start().await;
+    let mut alice = RawClient::register(&server, Dialect::A, "Alice").await;
+    let mut bob = RawClient::register(&server, Dialect::A, "Bob").await;
+    let slow = RawClient::register(&server, Dialect::A, "Slow").await;
+    let (to_bob, to_slow) = (bob.credential(), slow.credential());
+    let large = quoted(&"x".repeat(512 * 1024));
+    // 24 MiB: more than the sockets take and the queue holds, less than one connection may send at once.
+    for _ in 0..48 {
+        alice.send(&[&to_bob, &to_slow], "large", &large).await;
+        bob.receive_about("large").await;
+    }
+    server.logged_code(505).await;
+    alice.nothing_else().await;
+    bob.nothing_else().await;
+}

@@ -17,6 +17,7 @@ async fn lost_session(server: &ServerProcess) -> (Words, String) {
     let client = RawClient::register(server, Dialect::B, "Bob").await;
     let lost = (client.words.clone(), client.session.clone());
     client.close().await;
+    server.logged(&["signed out", &lost.0.credential()]).await;
     lost
 }
 
