@@ -1,0 +1,106 @@
+/** The line at the top that says when something is wrong, and what happens about it. */
+
+import { byId, h } from './dom.js';
+import { inWords, mayRetry } from './errors.js';
+import { icon } from './icons.js';
+
+const NOTICE_MS = 10_000;
+
+export class Banner {
+  #session;
+  /** Whether this sign-in was ever registered. */
+  #wasConnected = false;
+  /** When the client tries again, by the wall clock; `null` when it has given up. @type {number | null | undefined} */
+  #retryAt;
+  /** @type {unknown} */
+  #error;
+  /** @type {{ text: string, until: number } | undefined} */
+  #notice;
+
+  /** @param {import('./session.js').Session} session */
+  constructor(session) {
+    this.#session = session;
+    session.on('signedin', () => this.#reset(false));
+    session.on('state', () => {
+      if (session.registered) this.#reset(true);
+      this.render();
+    });
+    session.on('close', ({ retryIn }) => {
+      this.#retryAt = retryIn === null ? null : Date.now() + retryIn;
+      this.render();
+    });
+    session.on('error', (error) => {
+      if (session.registered && !mayRetry(error)) this.#notice = { text: inWords(error), until: Date.now() + NOTICE_MS };
+      else this.#error = error;
+      this.render();
+    });
+    session.on('outbox', () => this.render());
+    setInterval(() => this.render(), 1000);
+  }
+
+  /** Nothing is left to try: says why. @param {unknown} error */
+  gaveUp(error) {
+    this.#error = error;
+    this.#retryAt = null;
+    this.render();
+  }
+
+  render() {
+    const banner = byId('banner');
+    if (this.#notice && Date.now() > this.#notice.until) this.#notice = undefined;
+    const { kind, words, countdown, button } = this.#what();
+    const state = `${kind} ${words}`;
+    if (banner.dataset.state !== state) {
+      banner.dataset.state = state;
+      banner.dataset.kind = kind;
+      banner.hidden = kind === '';
+      // The countdown changes each second: it is for the eye alone.
+      banner.replaceChildren(icon(kind === 'waiting' ? 'clock' : 'alert'), h('span', { class: 'words', text: words }), h('span', { class: 'countdown', 'aria-hidden': 'true' }), button ?? '');
+    }
+    const timer = banner.querySelector('.countdown');
+    if (timer && timer.textContent !== countdown) timer.textContent = countdown;
+  }
+
+  /** @returns {{ kind: string, words: string, countdown: string, button?: HTMLElement }} */
+  #what() {
+    const session = this.#session;
+    if (!session.signedIn) return { kind: '', words: '', countdown: '' };
+    if (session.registered) {
+      if (!this.#notice) return { kind: '', words: '', countdown: '' };
+      return { kind: 'notice', words: this.#notice.text, countdown: '', button: this.#button('Dismiss', () => (this.#notice = undefined)) };
+    }
+    if (this.#retryAt === null) {
+      const words = `Disconnected. ${this.#error ? inWords(this.#error) : ''}`.trim();
+      return { kind: 'problem', words, countdown: '', button: this.#button('Connect again', () => this.#connect()) };
+    }
+    const waiting = session.outbox ? ` ${session.outbox === 1 ? 'One message waits.' : `${session.outbox} messages wait.`}` : '';
+    const seconds = this.#retryAt === undefined ? 0 : Math.ceil((this.#retryAt - Date.now()) / 1000);
+    const words = this.#wasConnected ? `Connection lost. Trying again…${waiting}` : `Connecting…${waiting}`;
+    return { kind: 'waiting', words, countdown: seconds > 0 ? `in ${seconds} s` : '' };
+  }
+
+  /**
+   * @param {string} text
+   * @param {() => void} act
+   */
+  #button(text, act) {
+    const onclick = () => {
+      act();
+      this.render();
+    };
+    return h('button', { type: 'button', class: 'link', text, onclick });
+  }
+
+  #connect() {
+    this.#reset(this.#wasConnected);
+    this.#session.connect().catch((error) => this.gaveUp(error));
+  }
+
+  /** @param {boolean} connected */
+  #reset(connected) {
+    this.#wasConnected = connected;
+    this.#retryAt = undefined;
+    this.#error = undefined;
+    this.render();
+  }
+}

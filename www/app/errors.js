@@ -1,0 +1,46 @@
+/** The package's coded errors, in words a person can act on. */
+
+/** @type {Record<number, string>} */
+const WORDS = {
+  400: 'The server could not read the message.',
+  401: 'The server did not accept this sign-in.',
+  402: 'This connection was signed in already.',
+  403: 'Signing in took too long.',
+  404: 'The earlier session is over. Sign in again.',
+  405: 'This session was taken over elsewhere, so both sides were signed out.',
+  406: 'The server dropped a message that named another sender.',
+  407: 'A message arrived damaged and was dropped.',
+  408: 'Too many recipients for one message.',
+  409: 'The message nests too deep.',
+  410: 'This server does not accept connections from this page. Its owner has to list this page’s address.',
+  411: 'The server expected text.',
+  412: 'The server asked to sign in first.',
+  413: 'The message is too large.',
+  450: 'The program is not loaded yet. Reload the page.',
+  451: 'That is not usable as given.',
+  452: 'Taken back.',
+  453: 'Signed out before it was sent.',
+  503: 'The server is restarting.',
+  504: 'The server has too many connections at the moment.',
+  505: 'Too many messages waited to be read, so the server hung up.',
+  506: 'Nothing was heard from the server for too long.',
+  529: 'Too many messages at once. Wait a moment.',
+  550: 'Too many messages are waiting to be sent.',
+  551: 'The server did not answer in time.',
+  552: 'The server cannot be reached.',
+};
+
+/**
+ * What went wrong, with the code to look it up by.
+ * @param {unknown} error
+ * @returns {string}
+ */
+export function inWords(error) {
+  const { code, reason, message } = /** @type {{ code?: number, reason?: string, message?: string }} */ (error ?? {});
+  if (typeof code !== 'number') return message || 'Something went wrong.';
+  const own = code === 451 && reason ? `${reason}.`.replace(/\.\.$/u, '.') : WORDS[code];
+  return `${own ?? reason ?? message ?? 'Something went wrong.'} (${code})`;
+}
+
+/** Whether trying again may help. @param {unknown} error */
+export const mayRetry = (error) => /** @type {{ retry?: boolean } | null} */ (error)?.retry === true;

@@ -1,0 +1,37 @@
+/** Every bound of the page, each with its unit in its name. */
+
+/** Messages kept of one conversation; older ones are forgotten. */
+export const ENTRIES_PER_CONVERSATION = 300;
+
+/** Conversations kept; the one silent for longest is forgotten. */
+export const CONVERSATIONS = 200;
+
+/** What is kept of one text, from others or ourselves. */
+export const TEXT_CHARS = 20_000;
+
+/** What all conversations together may take of the tab's storage; the oldest messages give way. */
+export const STORED_CHARS = 1_500_000;
+
+/** People remembered by name. */
+export const PEOPLE = 500;
+
+/** Frames the inspector keeps. */
+export const FRAMES = 500;
+
+/** How much of one frame the inspector shows. */
+export const FRAME_CHARS = 20_000;
+
+/** How often the server is asked who is here, while the page is looked at. */
+export const WHO_IS_HERE_MS = 4_000;
+
+/** How long typing has to pause before a search is made. */
+export const SEARCH_PAUSE_MS = 200;
+
+/** How many peers one search gives: the server's own bound. */
+export const FOUND_PEERS = 20;
+
+/** How long a message by one person joins the one before it. */
+export const GROUPING_MS = 5 * 60_000;
+
+/** Round trips the little graph shows. */
+export const ROUND_TRIPS = 40;

@@ -1,0 +1,178 @@
+/**
+ * Who is signed in, and the one client of the package that speaks for them. Listeners stay when the client changes.
+ *
+ * What is kept: name, e-mail, server and `publish` in the storage of this tab, so that a reload fills the form; the
+ * secret beside them only when the person asked for it. Session storage is this tab's alone and ends with it. The
+ * secret is there in plain text, for the package hashes it by itself: hence the question.
+ */
+
+import { Client, init } from '/pkg/index.js';
+
+import { Emitter } from './emitter.js';
+
+/** @typedef {{ name: string, email: string, secret: string, server: string, publish: boolean }} Identity */
+/** @typedef {{ direction: 'in' | 'out', text: string, time: number }} Frame */
+/** @typedef {{ code: number, reason: string, retryIn: number | null }} Closed */
+
+const KEY = 'msr.sign-in';
+const EVENTS = /** @type {const} */ (['message', 'state', 'error', 'outbox', 'close', 'frame']);
+
+/** The server that served this page. */
+export const ownServer = () => `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}`;
+
+/**
+ * @extends {Emitter<{ message: import('./envelope.js').Incoming, state: number, error: unknown, outbox: number, close: Closed, frame: Frame, roundtrip: number, signedin: undefined, signedout: undefined }>}
+ */
+export class Session extends Emitter {
+  /** @type {Client | undefined} */
+  #client;
+  #trace = false;
+  /** @type {Omit<Identity, 'secret'> | undefined} */
+  identity;
+  credential = '';
+  /** When the state changed last, by the wall clock. */
+  since = Date.now();
+  /** What the last round trip took, in ms: a search, or the registration. @type {number | undefined} */
+  roundTrip;
+
+  /**
+   * What was kept at the last sign-in in this tab. Without a secret nobody is signed in by it.
+   * @returns {Partial<Identity>}
+   */
+  static remembered() {
+    try {
+      return JSON.parse(sessionStorage.getItem(KEY) ?? '{}');
+    } catch {
+      return {};
+    }
+  }
+
+  /**
+   * Sets up who speaks; `connect()` is the next step.
+   * @param {Identity} identity
+   * @param {boolean} keep whether the secret may stay in this tab
+   */
+  async begin({ secret, ...identity }, keep) {
+    await init();
+    this.#drop();
+    const client = new Client();
+    // The secret goes last: until then the peer is not whole.
+    Object.assign(client, identity, { secret });
+    this.credential = client.credential;
+    this.#client = client;
+    this.identity = identity;
+    client.onmessage = () => {};
+    client.trace = this.#trace;
+    for (const type of EVENTS) {
+      client.addEventListener(type, (event) => this.#heard(client, type, /** @type {CustomEvent} */ (event).detail));
+    }
+    this.#remember(keep ? { ...identity, secret } : identity);
+    this.emit('signedin', undefined);
+  }
+
+  /** Settles when registered, or refused for good. */
+  async connect() {
+    await this.#client?.connect();
+  }
+
+  /** Says good-bye and forgets the secret. */
+  signOut() {
+    this.#client?.bye();
+    this.leave();
+  }
+
+  /** Forgets the secret without a word to the server. */
+  leave() {
+    this.#drop();
+    if (this.identity) this.#remember(this.identity);
+    this.emit('signedout', undefined);
+  }
+
+  /**
+   * @param {string[]} to
+   * @param {string} subject
+   * @param {unknown} content
+   */
+  async send(to, subject, content) {
+    if (!this.#client) throw new Error('Nobody is signed in.');
+    return this.#client.send(to, subject, content);
+  }
+
+  /** @param {string} keyword */
+  async find(keyword) {
+    if (!this.#client) return [];
+    const started = performance.now();
+    const peers = await this.#client.find(keyword);
+    this.#measured(performance.now() - started);
+    return peers;
+  }
+
+  get signedIn() {
+    return this.#client !== undefined;
+  }
+
+  get registered() {
+    return this.state === 2;
+  }
+
+  get state() {
+    return this.#client?.state ?? 0;
+  }
+
+  get offset() {
+    return this.#client?.offset ?? 0;
+  }
+
+  get outbox() {
+    return this.#client?.outbox ?? 0;
+  }
+
+  /** The server's time, in ms since 1970. */
+  now() {
+    return Date.now() - this.offset;
+  }
+
+  /** A time of the server on this device's clock. @param {number} timestamp */
+  local(timestamp) {
+    return timestamp + this.offset;
+  }
+
+  /** Whether frames are reported. @param {boolean} on */
+  set trace(on) {
+    this.#trace = on;
+    if (this.#client) this.#client.trace = on;
+  }
+
+  /**
+   * @param {Client} client
+   * @param {typeof EVENTS[number]} type
+   * @param {any} detail
+   */
+  #heard(client, type, detail) {
+    if (client !== this.#client) return;
+    if (type === 'state') this.since = Date.now();
+    if (type === 'state' && this.registered && client.roundTrip !== null) this.#measured(client.roundTrip);
+    this.emit(type, detail);
+  }
+
+  /** @param {number} roundTrip in ms */
+  #measured(roundTrip) {
+    this.roundTrip = roundTrip;
+    this.emit('roundtrip', roundTrip);
+  }
+
+  #drop() {
+    const client = this.#client;
+    this.#client = undefined;
+    client?.close();
+  }
+
+  /** @param {Partial<Identity>} identity */
+  #remember(identity) {
+    try {
+      sessionStorage.setItem(KEY, JSON.stringify(identity));
+    } catch {
+      // Without storage a reload asks again.
+    }
+  }
+}
