@@ -28,7 +28,7 @@ impl Default for Clock {
 impl Clock {
     /// The time, as far as it can be believed.
     pub(crate) fn read(&mut self, now: Moment) -> Moment {
-        if now.monotonic_ms > self.last.monotonic_ms {
+        if now.monotonic_ms.is_finite() && now.monotonic_ms > self.last.monotonic_ms {
             self.last.monotonic_ms = now.monotonic_ms.min(LATEST_MS);
         }
         if now.wall_ms.is_finite() {
@@ -119,6 +119,7 @@ mod tests {
         assert_eq!(clock.read(at(5.0, 7.0)), at(5.0, 7.0));
         assert_eq!(clock.read(at(f64::NAN, f64::NAN)), at(5.0, 7.0));
         assert_eq!(clock.read(at(3.0, -7.0)), at(5.0, -7.0));
-        assert_eq!(clock.read(at(f64::INFINITY, f64::INFINITY)), at(LATEST_MS, -7.0));
+        assert_eq!(clock.read(at(f64::INFINITY, f64::INFINITY)), at(5.0, -7.0));
+        assert_eq!(clock.read(at(f64::MAX, f64::MAX)), at(LATEST_MS, LATEST_MS));
     }
 }
