@@ -1,0 +1,50 @@
+// Type-checked, never run: what a page in TypeScript writes.
+
+import {
+  Client,
+  Hub,
+  Message,
+  MsrError,
+  Peer,
+  STATE,
+  client,
+  init,
+  validateCredential,
+  type FoundPeer,
+  type Location,
+  type Receipt,
+  type SendOptions,
+} from 'msgsrouter';
+import same from 'msgsrouter/client';
+import { Peer as SamePeer, validateMessage } from 'msgsrouter/base';
+
+await init();
+const another: Client = new Client({ server: 'ws://127.0.0.1', name: 'a', secret: 'b', autoreconnect: false });
+const equal: boolean = same === client;
+client.onmessage = (message) => console.log(message.subject.length, message.content.anything);
+client.onclose = ({ code, reason, retryIn }) => console.log(code.toFixed(), reason.length, retryIn?.toFixed());
+client.onstate = (state) => state === STATE.REGISTERED;
+client.addEventListener('message', ({ detail }) => detail.value().timestamp.toFixed());
+client.addEventListener('error', ({ detail }) => detail.retry);
+client.addEventListener('outbox', ({ detail }) => detail.toFixed());
+client.addEventListener('frame', { handleEvent: ({ detail }) => detail.direction === 'in' });
+const options: SendOptions = { expireAfter: 1000, realtime: true, id: 'x', signal: AbortSignal.timeout(1) };
+const receipt: Receipt = await client.send(['self'], 'subject', { any: 'value' }, options);
+const settled: Receipt = await receipt.settled;
+const found: FoundPeer[] = await client.find('keyword');
+const location: Location | undefined = found[0]?.location;
+for await (const message of client.messages({ subject: 'x', from: client.credential })) console.log(message.content);
+const peer: Peer = new SamePeer({ name: 'x' });
+const valid: boolean = validateCredential(peer) && validateMessage(new Message<number>({ to: 'x', content: 5 }));
+const rounds: number | null = client.roundTrip;
+const hub: string = new Hub().value().name;
+const code: number = new MsrError(1, 'x').code;
+
+// @ts-expect-error: read-only
+client.credential = '';
+// @ts-expect-error: a later version's
+void client.hubs;
+// @ts-expect-error: no such option
+await client.send('self', 'x', 1, { encrypt: 'auto' });
+
+export { another, code, equal, hub, location, rounds, settled, valid };
