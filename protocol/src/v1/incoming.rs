@@ -82,6 +82,18 @@ impl<'a> Incoming<'a> {
         Ok(incoming)
     }
 
+    /// Whether `subject` is a string and `timestamp` a number, which hashing does not need; `to` and `content` are judged
+    /// where they are read.
+    ///
+    /// # Errors
+    /// [`Code::BadMessage`].
+    pub fn check_kinds(&self) -> Result<(), Code> {
+        // The first byte of a JSON value says of what kind it is.
+        let is_string = self.members.subject.get().starts_with('"');
+        let is_number = self.members.timestamp.get().starts_with(|first: char| first == '-' || first.is_ascii_digit());
+        if is_string && is_number { Ok(()) } else { Err(Code::BadMessage) }
+    }
+
     /// Which dialect it is spelled in.
     #[must_use]
     pub fn dialect(&self) -> Dialect {

@@ -62,6 +62,9 @@ impl Connection {
             Err(code @ Code::BadChecksum) => return self.drop_message(code),
             Err(code) => return self.refuse(code),
         };
+        if let Err(code) = incoming.check_kinds() {
+            return self.refuse(code);
+        }
         let Some(registered) = &self.registered else {
             return match incoming.subject() {
                 Subject::Register => self.register(&incoming),
@@ -71,7 +74,7 @@ impl Connection {
         let presence = Arc::clone(&registered.presence);
         let is_own = incoming.from() == Some(presence.profile.credential);
         match incoming.subject() {
-            Subject::Register => self.register_again(&presence),
+            Subject::Register => self.register_again(&presence, &incoming),
             _ if !is_own => self.drop_message(Code::ForgedSender),
             Subject::Find => self.find(&presence, &incoming),
             Subject::Bye => self.end(Ending::Bye),

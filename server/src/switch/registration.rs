@@ -52,13 +52,15 @@ impl Connection {
     }
 
     /// A registration came on a connection that is registered.
-    pub(super) fn register_again(&mut self, presence: &Presence) {
+    pub(super) fn register_again(&mut self, presence: &Presence, incoming: &Incoming<'_>) {
         let code = Code::DuplicateRegistration;
         match presence.dialect {
             Dialect::A => self.refuse(code),
             Dialect::B => {
+                self.shared.counters.refused.add(1);
                 info!(code = code.number(), reason = code.reason(), "registration refused");
-                let answer = RegistrationAnswer { code, origin_time: None, process_time_ms: 0, peer: None };
+                let origin_time = incoming.timestamp().ok();
+                let answer = RegistrationAnswer { code, origin_time: origin_time.as_ref(), process_time_ms: 0, peer: None };
                 self.answer_registration(presence.dialect, Some(presence.profile.credential), answer, (self.shared.clock)());
             }
         }

@@ -71,6 +71,9 @@ fn what_is_no_message_closes() {
     for (text, code) in [
         ("hello".to_owned(), Code::BadMessage),
         ("{}".to_owned(), Code::BadMessage),
+        (Message { timestamp: text(), ..message(credential, &[], "test", text()) }.to_text(), Code::BadMessage),
+        (Message { subject: JsonText::null(), ..message(credential, &[], "test", text()) }.to_text(), Code::BadMessage),
+        (Message { to: JsonText::null(), ..message(credential, &[], "test", text()) }.to_text(), Code::BadMessage),
         ("x".repeat(msr_protocol::limits::MESSAGE_BYTES + 1), Code::TooLarge),
         (message(credential, &[], "test", JsonText::from_spelled(deep)).to_text(), Code::TooDeep),
         (message(credential, &crowd, "test", text()).to_text(), Code::TooManyRecipients),
