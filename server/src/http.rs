@@ -13,13 +13,12 @@ use axum::response::Response;
 use axum::routing::get;
 use serde::Serialize;
 
-use crate::admission::Admission;
 use crate::answer::{json, refuse_http};
 use crate::geoip::GeoIp;
 use crate::log::LogRate;
 use crate::origin::{Origin, OriginPolicy};
 use crate::phase::{Phase, Phases};
-use crate::switch::Switch;
+use crate::switch::{Counts, Switch};
 use crate::{assets, websocket};
 
 /// What the handlers know. Clones share it.
@@ -31,8 +30,6 @@ pub struct App {
     pub origins: Arc<OriginPolicy>,
     /// Where addresses are.
     pub geoip: Option<GeoIp>,
-    /// Counts connections.
-    pub admission: Admission,
     /// Whether the server goes away.
     pub phases: Phases,
     /// Whether pages reach this router over TLS.
@@ -85,7 +82,10 @@ fn readable_by_all(mut response: Response) -> Response {
 #[derive(Serialize)]
 struct Health {
     status: &'static str,
-    connections: usize,
+    /// WebSocket connections.
+    connections: u64,
+    /// Peers online.
+    peers: u64,
 }
 
 async fn healthz(State(app): State<App>) -> Response {
@@ -93,7 +93,8 @@ async fn healthz(State(app): State<App>) -> Response {
         Phase::Serving => (StatusCode::OK, "ok"),
         Phase::Draining | Phase::Closing => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
     };
-    readable_by_all(json(code, &Health { status, connections: app.admission.total() }))
+    let Counts { connections, peers, .. } = app.switch.counts();
+    readable_by_all(json(code, &Health { status, connections, peers }))
 }
 
 #[derive(Serialize)]

@@ -8,18 +8,18 @@ use msr_server::server::Server;
 use msr_server::signals::Signals;
 use msr_server::{log, open_files};
 
-/// What is wrong with the configuration is found before anything is touched.
+/// What the process exits with when its configuration is not usable.
 const CONFIGURATION: u8 = 2;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let config = match Config::from_process() {
+    let mut config = match Config::from_process() {
         Ok(config) => config,
         Err(ConfigError::Usage(usage)) => usage.exit(),
         Err(error) => return fail(&error, CONFIGURATION),
     };
     log::start(&config);
-    open_files::raise(config.max_connections);
+    config.max_connections = open_files::make_room(config.max_connections);
     let signals = match Signals::catch() {
         Ok(signals) => signals,
         Err(error) => return fail(&error, 1),

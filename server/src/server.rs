@@ -75,6 +75,7 @@ pub struct Server {
     address: SocketAddr,
     tls: Option<Tls>,
     app: App,
+    admission: Admission,
     phase: watch::Sender<Phase>,
     drain: Duration,
 }
@@ -102,12 +103,12 @@ impl Server {
             switch: Switch::new(store.await??, config.rate),
             origins: Arc::new(origins),
             geoip,
-            admission: Admission::new(config.max_connections, config.max_connections_per_address),
             phases,
             tls: tls.is_some(),
             refused_log: Arc::new(LogRate::default()),
         };
-        Ok(Self { listener, address, tls, app, phase, drain: config.drain })
+        let admission = Admission::new(config.max_connections, config.max_connections_per_address);
+        Ok(Self { listener, address, tls, app, admission, phase, drain: config.drain })
     }
 
     /// Where it listens, with the real port.
@@ -130,16 +131,11 @@ impl Server {
     /// Serves until `shutdown` is ready; then takes no new connection, gives those there are the time to end well,
     /// and returns.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, tls, app, phase, drain, .. } = self;
+        let Self { listener, tls, app, admission, phase, drain, .. } = self;
         let switch = app.switch.clone();
         let (alive, mut all_gone) = mpsc::channel(1);
-        let connections = Connections {
-            admission: app.admission.clone(),
-            phases: app.phases.clone(),
-            tls: tls.as_ref().map(Tls::acceptor),
-            router: router(app),
-            alive,
-        };
+        let connections =
+            Connections { admission, phases: app.phases.clone(), tls: tls.as_ref().map(Tls::acceptor), router: router(app), alive };
         let reload = async {
             match tls {
                 Some(tls) => tls.reload().await,

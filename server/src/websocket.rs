@@ -32,6 +32,14 @@ fn wants_websocket(headers: &HeaderMap) -> bool {
     values.flat_map(|value| value.split(',')).any(|token| token.trim().eq_ignore_ascii_case("websocket"))
 }
 
+/// Whether there is one `Sec-WebSocket-Key` of 16 bytes in base64, as RFC 6455 section 4.2.1 wants it.
+fn has_key(headers: &HeaderMap) -> bool {
+    let mut keys = headers.get_all(header::SEC_WEBSOCKET_KEY).iter();
+    let (Some(key), None) = (keys.next(), keys.next()) else { return false };
+    let digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    key.as_bytes().strip_suffix(b"==").is_some_and(|digits| digits.len() == 22 && digits.iter().all(digit))
+}
+
 async fn upgrade(app: App, request: Request) -> Response {
     let (mut parts, _) = request.into_parts();
     let Some(&ConnectInfo(address)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() else {
@@ -49,6 +57,9 @@ async fn upgrade(app: App, request: Request) -> Response {
         let mut response = refuse_http(StatusCode::UPGRADE_REQUIRED);
         response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         return response;
+    }
+    if !has_key(&parts.headers) {
+        return refuse_http(StatusCode::BAD_REQUEST);
     }
     match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
         Ok(handshake) => accept(app, address, handshake),

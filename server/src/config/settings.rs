@@ -79,7 +79,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         variable: "MAX_CONNECTIONS",
         value: "NUMBER",
         default: "100000",
-        help: "Connections at once, in all; 0 for no limit",
+        help: "Connections at once, in all; 0, or more than open files allow, for as many as those allow",
     },
     Setting {
         name: "max-connections-per-address",
@@ -138,7 +138,6 @@ pub(super) fn command() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .about("Routes messages between web pages and programs over WebSocket")
         .after_help("A flag goes before the environment, the environment before the file. Empty values count as not given.")
-        .max_term_width(110)
         .args(SETTINGS.iter().map(argument))
 }
 
