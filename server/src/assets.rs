@@ -14,7 +14,7 @@ use crate::answer::refuse_http;
 
 /// The page.
 #[derive(Embed)]
-#[folder = "$CARGO_MANIFEST_DIR/../www"]
+#[folder = "../www"]
 #[allow_missing = true]
 #[include = "*.html"]
 #[include = "*.css"]
@@ -29,7 +29,7 @@ struct Page;
 
 /// The package.
 #[derive(Embed)]
-#[folder = "$CARGO_MANIFEST_DIR/../pkg"]
+#[folder = "../pkg"]
 #[allow_missing = true]
 #[include = "*.js"]
 #[include = "*.mjs"]
