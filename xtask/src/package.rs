@@ -28,12 +28,12 @@ pub(crate) fn build(checkout: &Checkout) -> Result<()> {
     size::check(checkout)
 }
 
-/// WebAssembly and bindings, into target/wasm-pack. Optimising is left to build.mjs, which has the wasm-opt that the
+/// WebAssembly and bindings, to where build.mjs looks for them. Optimising is left to it, which has the wasm-opt that the
 /// lock file of npm names.
 fn compile(checkout: &Checkout) -> Result<()> {
     let mut build = checkout.command("wasm-pack");
     build.args(["build", "client-wasm", "--target", "web", "--mode", "no-install", "--no-pack", "--no-opt"]);
-    build.args(["--profile", "wasm", "--out-name", "msgsrouter", "--out-dir"]).arg(checkout.target("wasm-pack"));
+    build.args(["--profile", "wasm", "--out-name", "msgsrouter", "--out-dir"]).arg(checkout.path("target/wasm-pack"));
     process::run(build.args(["--", "--locked"]))
 }
 
