@@ -57,6 +57,7 @@ async function bundle() {
     platform: 'node',
     conditions: ['msr-node'],
     external: ['ws'],
+    inject: ['src/host/timers.ts'],
     // The glue's own way to find the module, which Node does not take.
     define: { 'import.meta.url': 'undefined' },
     outfile: join(PKG, 'node.cjs'),

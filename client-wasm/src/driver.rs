@@ -12,10 +12,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::face::Face;
 use crate::reader;
-use crate::socket::{Listener, Socket};
-
-/// The close code for a connection that ended without saying why (RFC 6455, 7.1.5).
-const ABNORMAL: u16 = 1006;
+use crate::socket::{ABNORMAL_CLOSE, Listener, Socket};
 
 /// The longest wait that `setTimeout` knows; longer ones are armed again when it is over.
 const LONGEST_TIMEOUT_MS: f64 = i32::MAX as f64;
@@ -116,7 +113,7 @@ impl Driver {
         match self.face.open(url) {
             Ok(web_socket) => drop(self.socket.replace(Some(Socket::new(web_socket, this)))),
             // What a page may not open (mixed content, a policy) looks like what cannot be reached.
-            Err(_) => self.closed(ABNORMAL, String::new()),
+            Err(_) => self.closed(ABNORMAL_CLOSE, String::new()),
         }
     }
 

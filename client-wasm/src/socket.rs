@@ -1,11 +1,15 @@
 //! One WebSocket of the page. Dropping it takes its handlers off first, so that nothing an old socket still has to say
 //! reaches a session that has moved on.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen::prelude::Closure;
 use web_sys::{CloseEvent, MessageEvent, WebSocket};
+
+/// The close code for a connection that ended without saying why (RFC 6455, 7.1.5).
+pub(crate) const ABNORMAL_CLOSE: u16 = 1006;
 
 /// Who hears from the socket.
 pub(crate) trait Listener: 'static {
@@ -22,13 +26,27 @@ pub(crate) struct Socket {
     _on_open: Closure<dyn Fn()>,
     _on_message: Closure<dyn Fn(MessageEvent)>,
     _on_close: Closure<dyn Fn(CloseEvent)>,
+    _on_error: Closure<dyn Fn()>,
 }
 
 impl Socket {
     pub(crate) fn new(web_socket: WebSocket, listener: Rc<impl Listener>) -> Self {
+        let has_opened = Rc::new(Cell::new(false));
         let on_open = Closure::<dyn Fn()>::new({
+            let (listener, has_opened) = (Rc::clone(&listener), Rc::clone(&has_opened));
+            move || {
+                has_opened.set(true);
+                listener.opened();
+            }
+        });
+        // A socket that a policy of the page forbids has an error event alone; every other one is closed after it.
+        let on_error = Closure::<dyn Fn()>::new({
             let listener = Rc::clone(&listener);
-            move || listener.opened()
+            move || {
+                if !has_opened.get() {
+                    listener.closed(ABNORMAL_CLOSE, String::new());
+                }
+            }
         });
         let on_message = Closure::<dyn Fn(MessageEvent)>::new({
             let listener = Rc::clone(&listener);
@@ -38,7 +56,8 @@ impl Socket {
         web_socket.set_onopen(Some(on_open.as_ref().unchecked_ref()));
         web_socket.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         web_socket.set_onclose(Some(on_close.as_ref().unchecked_ref()));
-        Self { web_socket, _on_open: on_open, _on_message: on_message, _on_close: on_close }
+        web_socket.set_onerror(Some(on_error.as_ref().unchecked_ref()));
+        Self { web_socket, _on_open: on_open, _on_message: on_message, _on_close: on_close, _on_error: on_error }
     }
 
     /// A socket that is closing takes nothing more; its end is told by its close event.
@@ -59,5 +78,6 @@ impl Drop for Socket {
         self.web_socket.set_onopen(None);
         self.web_socket.set_onmessage(None);
         self.web_socket.set_onclose(None);
+        self.web_socket.set_onerror(None);
     }
 }

@@ -52,6 +52,9 @@ export class FakeFace {
   came(data) {
     this.socket().onmessage({ data });
   }
+  failed() {
+    this.socket().onerror({});
+  }
   closed(code) {
     this.socket().onclose({ code, reason: '' });
   }
@@ -69,8 +72,8 @@ export class FakeFace {
   }
   // Whether any handler is left on a socket that was given up.
   deaf(index) {
-    const { onopen, onmessage, onclose, late } = this.sockets[index];
-    return [onopen, onmessage, onclose, late].every((handler) => !handler);
+    const { onopen, onmessage, onclose, onerror, late } = this.sockets[index];
+    return [onopen, onmessage, onclose, onerror, late].every((handler) => !handler);
   }
   // What was noted since the last call.
   noted() {

@@ -21,6 +21,8 @@ extern "C" {
     #[wasm_bindgen(method)]
     fn came(this: &FakeFace, data: &JsValue);
     #[wasm_bindgen(method)]
+    fn failed(this: &FakeFace);
+    #[wasm_bindgen(method)]
     fn closed(this: &FakeFace, code: u16);
     #[wasm_bindgen(method, js_name = lastText)]
     fn last_text(this: &FakeFace) -> String;
@@ -218,6 +220,22 @@ fn a_socket_that_the_page_may_not_open_counts_as_one_that_did_not() {
     assert!(page.face.noted().starts_with("lost 1006"));
     page.session.close();
     assert_eq!(page.face.noted(), "refused 453");
+}
+
+#[wasm_bindgen_test]
+fn an_error_alone_ends_a_socket_that_never_opened_and_no_other() {
+    let page = Page::new();
+    page.session.connect(settings("ws://relay.test", true));
+    page.face.failed();
+    assert_eq!(page.face.noted(), "open ws://relay.test\nprobe http://relay.test/origin");
+    assert!(page.face.deaf(0));
+    page.session.close();
+
+    let page = Page::registered();
+    page.face.failed();
+    assert_eq!(page.face.noted(), "");
+    page.face.closed(1009);
+    assert!(page.face.noted().contains("refused 413"));
 }
 
 #[wasm_bindgen_test]

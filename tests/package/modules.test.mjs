@@ -122,3 +122,16 @@ test('a Node without any WebSocket is told what to do', () => {
   assert.deepEqual([error.name, error.code], ['MsrError', 451]);
   assert.match(error.reason, /npm install ws/);
 });
+
+test('a message that waits in a closed client does not hold the process', () => {
+  const waiting = run(`
+    import { Client } from 'msgsrouter/client';
+    const client = new Client({ server: 'ws://127.0.0.1:9', name: 'x' });
+    globalThis.WebSocket ??= class extends EventTarget { close() {} };
+    client.connect().catch(() => {});
+    client.send('self', 'x', 1);
+    client.close();
+    console.log(client.outbox);
+  `);
+  assert.equal(waiting, 1);
+});

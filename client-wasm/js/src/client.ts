@@ -1,7 +1,7 @@
 /** The client: settings in, messages out. Everything it decides is decided in the session behind it. */
 
 import type { Face, Failure, Session } from 'msgsrouter-wasm';
-import { openSocket, whyNoSocket } from '#host';
+import { keepRunning, openSocket, whyNoSocket } from '#host';
 import { deferred, type Deferred } from './deferred.ts';
 import { CODE, MsrError, aborted, invalid } from './error.ts';
 import { GuardedTarget, STATE, type Closed, type State } from './events.ts';
@@ -47,6 +47,7 @@ export class Client extends GuardedTarget {
   /** The promise of `connect()`, until it is rejected or the connection it stands for is lost. */
   #connecting: Deferred<void> | undefined;
   #isRegistered = false;
+  #stopRunning: (() => void) | undefined;
   #stopWaking: (() => void) | undefined;
   #sending = new Map<number, Sending>();
   #finding = new Map<number, Deferred<FoundPeer[]>>();
@@ -181,6 +182,7 @@ export class Client extends GuardedTarget {
     if (!this.#connecting) {
       const connecting = deferred<void>();
       this.#connecting = connecting;
+      this.#stopRunning ??= keepRunning();
       this.#whenLoaded(() => this.#open(connecting)).catch((error) => this.#connecting === connecting && this.#giveUp(error));
     }
     return this.#connecting.promise;
@@ -290,8 +292,9 @@ export class Client extends GuardedTarget {
 
   /** There is no connection, and none will be made until the page asks for one. */
   #giveUp(error: unknown): void {
+    this.#stopRunning?.();
     this.#stopWaking?.();
-    this.#stopWaking = undefined;
+    this.#stopRunning = this.#stopWaking = undefined;
     this.#isRegistered = false;
     this.#connecting?.reject(error);
     this.#connecting = undefined;

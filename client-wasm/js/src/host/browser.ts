@@ -17,3 +17,8 @@ export function openSocket(url: string): WebSocket {
 export function whyNoSocket(): string | undefined {
   return typeof WebSocket === 'undefined' ? 'There is no WebSocket here' : undefined;
 }
+
+/** A page runs as long as it is open. */
+export function keepRunning(): () => void {
+  return () => {};
+}

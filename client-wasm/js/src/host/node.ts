@@ -38,3 +38,15 @@ export function whyNoSocket(): string | undefined {
     return 'This Node has no WebSocket: npm install ws, or use Node 22';
   }
 }
+
+const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
+
+/**
+ * Keeps the process alive until the function it gives is called: while a client is connected, or tries to be. The
+ * session's own timers do not (see timers.ts), so that a message waiting in the outbox of a closed client does not
+ * hold a process for a week.
+ */
+export function keepRunning(): () => void {
+  const timer = setInterval(() => {}, LONGEST_TIMEOUT_MS);
+  return () => clearInterval(timer);
+}
