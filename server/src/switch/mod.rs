@@ -1,8 +1,8 @@
 //! The switch: who is connected, who is who, and what goes to whom. It knows neither HTTP nor TLS nor how anything is
 //! stored.
 //!
-//! A message comes in at [`websocket`], is read and judged in [`connection`], finds its recipients' connections in
-//! [`registry`], is spelled for them by [`relay`] and waits in the [`queue`] of each; the task of that connection joins
+//! A message comes in at `websocket`, is read and judged in `connection`, finds its recipients' connections in
+//! `registry`, is spelled for them by `relay` and waits in the `queue` of each; the task of that connection joins
 //! what waits into few writes. One task a connection; between them only queues that never make anybody wait. Version 1
 //! hands a message over at most once: what cannot be handed over is counted and logged.
 
