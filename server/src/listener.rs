@@ -135,3 +135,17 @@ fn is_about_one_connection(error: &io::Error) -> bool {
         ConnectionAborted | ConnectionRefused | ConnectionReset | HostUnreachable | Interrupted | NetworkUnreachable | TimedOut
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn only_a_shortage_makes_accepting_rest() {
+        for (errno, about_one) in [(Errno::CONNABORTED, true), (Errno::MFILE, false), (Errno::NFILE, false), (Errno::NOBUFS, false)] {
+            assert_eq!(is_about_one_connection(&errno.into()), about_one, "{errno}");
+        }
+    }
+}

@@ -113,3 +113,25 @@ async fn a_second_signal_ends_it_at_once() {
     }
     assert!(rest.iter().any(|line| line.contains("stopping at once")), "{rest:?}");
 }
+
+#[tokio::test]
+async fn more_connections_than_open_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "ulimit -n 72 && exec \"$0\" --port=0", env!("CARGO_BIN_EXE_msr-server")]);
+    command.env_clear().current_dir(folder.path()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+    let mut child = command.spawn().unwrap();
+    let address = listening(&mut child).await;
+    let mut admitted = Vec::new();
+    for _ in 0..8 {
+        admitted.push(open_socket(&address).await);
+    }
+    for _ in 0..100 {
+        let mut refused = TcpStream::connect(&address).await.unwrap();
+        let mut start = [0; 12];
+        timeout(BOUND, refused.read_exact(&mut start)).await.unwrap().unwrap();
+        assert_eq!(&start, b"HTTP/1.1 503");
+    }
+    drop(admitted);
+    assert_eq!(child.try_wait().unwrap(), None);
+}

@@ -1,6 +1,6 @@
 //! What the server is told at its start: flags over environment over file over default.
 //!
-//! [`settings`] is the one list of settings, [`layers`] finds what was given for each, and [`Config`] is the typed
+//! `settings` is the one list of settings, `layers` finds what was given for each, and [`Config`] is the typed
 //! result. Every error names the setting, where it came from, and the value.
 
 mod layers;
