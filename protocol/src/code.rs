@@ -88,8 +88,6 @@ codes! {
     Closed = 453, "The client was closed";
     /// A handler of the page threw, or rejected.
     HandlerFailed = 454, "A handler of the page failed";
-    /// More messages, faster, than one connection may send.
-    RateLimited = 529, "Too many messages at once";
     /// The server is going away; another, or the same one later, will answer.
     GoingAway = 503, "The server is going away";
     /// This address has too many connections, or the server has.
@@ -98,6 +96,8 @@ codes! {
     SlowConsumer = 505, "Too much waited to be read";
     /// The other side was silent for two heartbeats.
     Silent = 506, "Nothing was heard for too long";
+    /// More messages, faster, than one connection may send.
+    RateLimited = 529, "Too many messages at once";
     /// The outbox of the client is full.
     OutboxFull = 550, "The outbox is full";
     /// Nobody answered in time; what became of the request is unknown.
