@@ -1,6 +1,7 @@
 //! The real server binary, spoken to by unchanged clients of version 1 in both dialects.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod configuration;
 mod find;
 mod http;
 mod lifecycle;

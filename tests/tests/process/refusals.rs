@@ -75,6 +75,14 @@ async fn a_member_of_the_wrong_kind() {
         let frames = |culprit: &RawClient| text(Outgoing { to: to.to_owned(), ..culprit.message(&[], "wrong", "1") }.to_text());
         refused(to, frames, false, 4400, 400).await;
     }
+    for (subject, timestamp) in [("7", "1"), ("null", "1"), ("[]", "1"), ("\"wrong\"", "\"1\""), ("\"wrong\"", "null")] {
+        let (subject, timestamp) = (subject.to_owned(), timestamp.to_owned());
+        let frames = |culprit: &RawClient| {
+            let message = culprit.message(&[&culprit.credential()], "", "1");
+            text(Outgoing { subject: subject.clone(), timestamp: timestamp.clone(), ..message }.to_text())
+        };
+        refused("kinds", frames, false, 4400, 400).await;
+    }
 }
 
 #[tokio::test]

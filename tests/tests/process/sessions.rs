@@ -1,6 +1,6 @@
 //! Sessions of dialect B: a connection that was lost goes on in another.
 
-use msr_tests::{Dialect, Ended, RawClient, Received, ServerProcess, Words, quoted};
+use msr_tests::{Dialect, Ended, RawClient, Received, ServerProcess, Settings, Words, quoted};
 
 /// A new connection that asks to go on with `session`.
 async fn resume(server: &ServerProcess, words: &Words, session: &str) -> (RawClient, Received) {
@@ -73,4 +73,35 @@ async fn a_session_resumed_twice_closes_both() {
     assert_eq!(ended, Ended::Closed(4405));
     server.logged_code(405).await;
     bystander.nothing_else().await;
+}
+
+/// Ends the server well and starts it again with another TTL; what is answered then to the resumption of a lost session.
+async fn resumed_after_a_restart(ttl_ms: u64) -> i64 {
+    let mut server = Settings::default().start().await;
+    let (words, session) = lost_session(&server).await;
+    server.terminate();
+    assert!(server.ended().await.success());
+    server.settings = server.settings.clone().with("TTL", ttl_ms);
+    let server = server.restart().await;
+    resume(&server, &words, &session).await.1.content()["status"].as_i64().unwrap()
+}
+
+#[tokio::test]
+async fn a_session_outlives_a_restart_for_the_ttl() {
+    assert_eq!(resumed_after_a_restart(600_000).await, 200);
+    assert_eq!(resumed_after_a_restart(1).await, 404);
+}
+
+#[tokio::test]
+async fn an_id_used_twice_is_known_after_a_restart() {
+    let mut server = ServerProcess::start().await;
+    let (words, session) = lost_session(&server).await;
+    let (client, answer) = resume(&server, &words, &session).await;
+    assert_eq!(answer.content()["status"], 200);
+    client.close().await;
+    server.logged_times(&["signed out"], 2).await;
+    server.terminate();
+    server.ended().await;
+    let server = server.restart().await;
+    assert_eq!(resume(&server, &words, &session).await.1.content()["status"], 405);
 }
