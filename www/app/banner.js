@@ -48,35 +48,35 @@ export class Banner {
   render() {
     const banner = byId('banner');
     if (this.#notice && Date.now() > this.#notice.until) this.#notice = undefined;
-    const { kind, words, countdown, button } = this.#what();
-    const state = `${kind} ${words}`;
+    const { kind, words, countdown = '', outbox = '', button = '' } = this.#what();
+    const state = `${kind} ${words} ${outbox}`;
     if (banner.dataset.state !== state) {
       banner.dataset.state = state;
       banner.dataset.kind = kind;
       banner.hidden = kind === '';
       // The countdown changes each second: it is for the eye alone.
-      banner.replaceChildren(icon(kind === 'waiting' ? 'clock' : 'alert'), h('span', { class: 'words', text: words }), h('span', { class: 'countdown', 'aria-hidden': 'true' }), button ?? '');
+      banner.replaceChildren(icon(kind === 'waiting' ? 'clock' : 'alert'), h('span', { class: 'words', text: words }), h('span', { class: 'countdown', 'aria-hidden': 'true' }), h('span', { text: outbox }), button);
     }
     const timer = banner.querySelector('.countdown');
     if (timer && timer.textContent !== countdown) timer.textContent = countdown;
   }
 
-  /** @returns {{ kind: string, words: string, countdown: string, button?: HTMLElement }} */
+  /** @returns {{ kind: string, words: string, countdown?: string, outbox?: string, button?: HTMLElement }} */
   #what() {
     const session = this.#session;
-    if (!session.signedIn) return { kind: '', words: '', countdown: '' };
+    if (!session.signedIn) return { kind: '', words: '' };
     if (session.registered) {
-      if (!this.#notice) return { kind: '', words: '', countdown: '' };
-      return { kind: 'notice', words: this.#notice.text, countdown: '', button: this.#button('Dismiss', () => (this.#notice = undefined)) };
+      if (!this.#notice) return { kind: '', words: '' };
+      return { kind: 'notice', words: this.#notice.text, button: this.#button('Dismiss', () => (this.#notice = undefined)) };
     }
     if (this.#retryAt === null) {
       const words = `Disconnected. ${this.#error ? inWords(this.#error) : ''}`.trim();
-      return { kind: 'problem', words, countdown: '', button: this.#button('Connect again', () => this.#connect()) };
+      return { kind: 'problem', words, button: this.#button('Connect again', () => this.#connect()) };
     }
-    const waiting = session.outbox ? ` ${session.outbox === 1 ? 'One message waits.' : `${session.outbox} messages wait.`}` : '';
+    const waiting = session.outbox === 1 ? 'One message waits.' : `${session.outbox} messages wait.`;
     const seconds = this.#retryAt === undefined ? 0 : Math.ceil((this.#retryAt - Date.now()) / 1000);
-    const words = this.#wasConnected ? `Connection lost. Trying again…${waiting}` : `Connecting…${waiting}`;
-    return { kind: 'waiting', words, countdown: seconds > 0 ? `in ${seconds} s` : '' };
+    const words = this.#wasConnected ? 'Connection lost. Trying again…' : 'Connecting…';
+    return { kind: 'waiting', words, countdown: seconds > 0 ? `in ${seconds} s.` : '', outbox: session.outbox ? waiting : '' };
   }
 
   /**

@@ -7,6 +7,7 @@ import { Composer } from './composer.js';
 import { ConnectionPanel } from './connection.js';
 import { Conversations } from './conversations.js';
 import { byId, h, setText } from './dom.js';
+import { inWords } from './errors.js';
 import * as history from './history.js';
 import { icon } from './icons.js';
 import { Inspector } from './inspector.js';
@@ -229,7 +230,7 @@ async function resume() {
   try {
     await session.begin({ name, email, secret, server, publish: publish === true }, true);
   } catch (error) {
-    return showSignIn(String(error));
+    return showSignIn(inWords(error));
   }
   enter();
   session.connect().catch((error) => {

@@ -6,16 +6,24 @@
  * secret is there in plain text, for the package hashes it by itself: hence the question.
  */
 
-import { Client, init } from '/pkg/index.js';
-
 import { Emitter } from './emitter.js';
 
+/** @typedef {import('/pkg/index.js').Client} Client */
 /** @typedef {{ name: string, email: string, secret: string, server: string, publish: boolean }} Identity */
 /** @typedef {{ direction: 'in' | 'out', text: string, time: number }} Frame */
 /** @typedef {{ code: number, reason: string, retryIn: number | null }} Closed */
 
 const KEY = 'msr.sign-in';
 const EVENTS = /** @type {const} */ (['message', 'state', 'error', 'outbox', 'close', 'frame']);
+
+/** The package, ready for use. Not needed to show the page, so a page that cannot get it can still say so. */
+export async function load() {
+  const { Client, init } = await import('/pkg/index.js').catch((cause) => {
+    throw new Error('The program could not be loaded. Check the connection and reload the page.', { cause });
+  });
+  await init();
+  return Client;
+}
 
 /** The server that served this page. */
 export const ownServer = () => `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}`;
@@ -53,7 +61,7 @@ export class Session extends Emitter {
    * @param {boolean} keep whether the secret may stay in this tab
    */
   async begin({ secret, ...identity }, keep) {
-    await init();
+    const Client = await load();
     this.#drop();
     const client = new Client();
     // The secret goes last: until then the peer is not whole.

@@ -5,7 +5,7 @@ import { inWords } from './errors.js';
 import { duration } from './format.js';
 import { icon } from './icons.js';
 import { strength, suggestion } from './secret.js';
-import { ownServer, Session } from './session.js';
+import { load, ownServer, Session } from './session.js';
 
 /** @type {HTMLInputElement} */
 const name = byId('name');
@@ -81,6 +81,8 @@ export function showSignIn(problem = '') {
   byId('app').hidden = true;
   byId('sign-in').hidden = false;
   (name.value ? secret : name).focus();
+  // By the time the form is filled in, everything is here. If it is not, signing in says why.
+  load().catch(() => {});
 }
 
 export function hideSignIn() {

@@ -1,0 +1,39 @@
+/** A cable between a browser and the server that can be pulled: connections through it end, and new ones are cut. */
+
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+
+/** @param {import('./server.mjs').Server} server */
+export async function openGate(server) {
+  let shut = false;
+  const sockets = new Set();
+  const gate = createServer((inner) => {
+    if (shut) return inner.destroy();
+    const outer = connect(server.port, '127.0.0.1');
+    for (const [socket, other] of [[inner, outer], [outer, inner]]) {
+      sockets.add(socket);
+      socket.pipe(other);
+      socket.on('error', () => other.destroy());
+      socket.on('close', () => {
+        sockets.delete(socket);
+        other.destroy();
+      });
+    }
+  });
+  gate.listen(0, '127.0.0.1');
+  await once(gate, 'listening');
+  return {
+    webSocketUrl: `ws://127.0.0.1:${gate.address().port}`,
+    pull() {
+      shut = true;
+      for (const socket of sockets) socket.destroy();
+    },
+    plug() {
+      shut = false;
+    },
+    close() {
+      this.pull();
+      gate.close();
+    },
+  };
+}
