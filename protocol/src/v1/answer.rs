@@ -51,6 +51,8 @@ pub struct RegistrationAnswer<'a> {
     pub process_time_ms: u64,
     /// Who is registered now, and in which session (dialect B).
     pub peer: Option<(Credential, &'a Peer, &'a str)>,
+    /// `sessid` of the request (dialect B).
+    pub sessid: Option<&'a JsonText>,
 }
 
 impl RegistrationAnswer<'_> {
@@ -70,8 +72,9 @@ impl RegistrationAnswer<'_> {
                     .peer
                     .map(|(credential, peer, session)| format!(r#""peer":{},"#, peer_b(credential, peer, Some(session))))
                     .unwrap_or_default();
+                let sessid = self.sessid.map(|sessid| format!(r#""sessid":{sessid},"#)).unwrap_or_default();
                 format!(
-                    r#"{{{peer}"status":{},"reason":"{}","originTime":{origin},"processTime":{}}}"#,
+                    r#"{{{peer}{sessid}"status":{},"reason":"{}","originTime":{origin},"processTime":{}}}"#,
                     code.number(),
                     code.reason(),
                     self.process_time_ms

@@ -18,6 +18,8 @@ pub struct Registration {
     pub session: Option<String>,
     /// The timestamp of the request, to be echoed.
     pub origin_time: JsonText,
+    /// What the request says in `sessid`, whatever it is, to be echoed (dialect B).
+    pub sessid: Option<JsonText>,
 }
 
 #[derive(Deserialize)]
@@ -81,7 +83,7 @@ impl Registration {
         if incoming.from() != Some(credential) || incoming.recipients()? != [credential] {
             return Err(Code::InvalidRegistration);
         }
-        Ok(Self { dialect: Dialect::A, peer: Some((credential, peer)), session: None, origin_time: incoming.timestamp()? })
+        Ok(Self { dialect: Dialect::A, peer: Some((credential, peer)), session: None, origin_time: incoming.timestamp()?, sessid: None })
     }
 
     fn read_b(incoming: &Incoming<'_>) -> Result<Self, Code> {
@@ -96,7 +98,8 @@ impl Registration {
         if peer.is_none() && session.is_none() {
             return Err(Code::InvalidRegistration);
         }
-        Ok(Self { dialect: Dialect::B, peer, session, origin_time: incoming.timestamp()? })
+        let sessid = content.sessid.map(spelled).transpose()?;
+        Ok(Self { dialect: Dialect::B, peer, session, origin_time: incoming.timestamp()?, sessid })
     }
 }
 

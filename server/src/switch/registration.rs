@@ -60,7 +60,7 @@ impl Connection {
                 self.shared.counters.refused.add(1);
                 info!(code = code.number(), reason = code.reason(), "registration refused");
                 let origin_time = incoming.timestamp().ok();
-                let answer = RegistrationAnswer { code, origin_time: origin_time.as_ref(), process_time_ms: 0, peer: None };
+                let answer = RegistrationAnswer { code, origin_time: origin_time.as_ref(), process_time_ms: 0, peer: None, sessid: None };
                 self.answer_registration(presence.dialect, Some(presence.profile.credential), answer, (self.shared.clock)());
             }
         }
@@ -73,7 +73,7 @@ impl Connection {
     }
 
     fn try_register(&mut self, request: Registration, now_ms: i64) -> Result<(), Refusal> {
-        let Registration { dialect, peer, session, origin_time } = request;
+        let Registration { dialect, peer, session, origin_time, sessid } = request;
         let told = session.map(|id| SessionId::told(id).digest());
         let (profile, resumed) = match (peer, told) {
             (Some((credential, mut peer)), told) => {
@@ -104,6 +104,7 @@ impl Connection {
                 origin_time: Some(&origin_time),
                 process_time_ms: self.since(now_ms),
                 peer: Some((profile.credential, &peer, id)),
+                sessid: sessid.as_ref(),
             };
             self.answer_registration(dialect, Some(profile.credential), answer, now_ms);
             Ok::<(), Refusal>(())
@@ -133,7 +134,7 @@ impl Connection {
     /// Answers where the dialect has an answer, and closes the connection.
     fn refuse_registration(&self, dialect: Dialect, origin_time: Option<&JsonText>, code: Code, received_ms: i64) {
         if dialect == Dialect::B {
-            let answer = RegistrationAnswer { code, origin_time, process_time_ms: self.since(received_ms), peer: None };
+            let answer = RegistrationAnswer { code, origin_time, process_time_ms: self.since(received_ms), peer: None, sessid: None };
             self.answer_registration(dialect, None, answer, received_ms);
         }
         self.refuse(code);

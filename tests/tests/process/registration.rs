@@ -53,6 +53,7 @@ async fn dialect_b_is_answered_as_in_the_original() {
     assert_eq!(answer.subject(), "register");
     let content = answer.content();
     assert_eq!(content["status"], 200);
+    assert_eq!(content["sessid"], "", "the content of the request comes back");
     assert_eq!(content["reason"], "Registration Succeed");
     assert_eq!(content["originTime"], request.timestamp.parse::<i64>().unwrap());
     assert!(content["processTime"].as_f64().is_some_and(|ms| (0.0..10_000.0).contains(&ms)), "{content}");
