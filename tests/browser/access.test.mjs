@@ -84,6 +84,8 @@ test('a phone shows one column, and nothing is wider than it', async () => {
   const narrow = async (where) => {
     const [page, window] = await phone.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
     assert.equal(page, window, `${where} is ${page} px wide`);
+    const clipped = await phone.evaluate(() => [...document.querySelectorAll('.scroll')].filter(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth).map(({ id, className }) => id || className));
+    assert.deepEqual(clipped, [], `${where}: nothing is cut off at the side`);
     const tall = await phone.evaluate(() => document.documentElement.scrollHeight - innerHeight);
     if (where !== 'sign in') assert.equal(tall, 0, `${where} is ${tall} px too tall`);
   };

@@ -4,6 +4,7 @@
  */
 
 import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bubble, credentialOf, emailOf, openConversation, openWith, say, signIn, startWith, status } from './harness/app.mjs';
 import { launch, newPage } from './harness/browser.mjs';
@@ -21,7 +22,7 @@ try {
 
   /** @param {string} name @param {import('playwright-core').Page} [page] */
   const shoot = async (name, page = ada) => {
-    const path = `${FOLDER}/screenshot-${name}.png`;
+    const path = join(FOLDER, `screenshot-${name}.png`);
     const png = repack(await page.screenshot());
     await writeFile(path, png);
     console.log(`${path} ${(png.length / 1000).toFixed(0)} kB`);

@@ -138,11 +138,16 @@ export class People extends Emitter {
 
 /**
  * Asks again and again while the page is looked at.
- * @param {() => Promise<void>} ask
+ * @param {() => Promise<void>} ask never fails
  */
 export function everyNowAndThen(ask) {
-  const once = () => {
-    if (document.visibilityState === 'visible') ask().catch(reportError);
+  let asking = false;
+  const once = async () => {
+    // A slow network answers later than the next question would come.
+    if (asking || document.visibilityState !== 'visible') return;
+    asking = true;
+    await ask();
+    asking = false;
   };
   setInterval(once, WHO_IS_HERE_MS);
   document.addEventListener('visibilitychange', once);
