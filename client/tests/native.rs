@@ -67,7 +67,8 @@ async fn register(socket: &mut ServerSocket) -> Credential {
     assert_eq!(incoming.subject(), Subject::Register);
     let registration = Registration::read(&incoming).unwrap();
     let (credential, _) = registration.peer.unwrap();
-    let content = RegistrationAnswer { code: Code::Done, origin_time: Some(&registration.origin_time), process_time_ms: 0, peer: None };
+    let content =
+        RegistrationAnswer { code: Code::Done, origin_time: Some(&registration.origin_time), process_time_ms: 0, sessid: None, peer: None };
     let content = content.content(Dialect::A);
     let answer = Answer { dialect: Dialect::A, credential: Some(credential), subject: "register", timestamp_ms: 1_000, content };
     say(socket, answer.to_text()).await;

@@ -40,7 +40,8 @@ pub fn answer(subject: &'static str, timestamp_ms: i64, content: &str) -> String
 pub fn registration_answer(request: &str, code: Code, timestamp_ms: i64) -> String {
     let incoming = Incoming::read(request).unwrap();
     let origin_time = incoming.timestamp().unwrap();
-    let content = RegistrationAnswer { code, origin_time: Some(&origin_time), process_time_ms: 0, peer: None }.content(Dialect::A);
+    let content =
+        RegistrationAnswer { code, origin_time: Some(&origin_time), process_time_ms: 0, sessid: None, peer: None }.content(Dialect::A);
     Answer { dialect: Dialect::A, credential: incoming.from(), subject: "register", timestamp_ms, content }.to_text()
 }
 

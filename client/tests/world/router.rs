@@ -69,7 +69,8 @@ impl Router {
                 }
                 link.registered = Some((credential, peer.name));
                 let origin_time = Some(&registration.origin_time).filter(|_| !self.is_rough || rng.bool());
-                let content = RegistrationAnswer { code: Code::Done, origin_time, process_time_ms: 3, peer: None }.content(Dialect::A);
+                let content =
+                    RegistrationAnswer { code: Code::Done, origin_time, process_time_ms: 3, sessid: None, peer: None }.content(Dialect::A);
                 vec![say("register", credential, content)]
             }
             (Subject::Find, Some((credential, _))) => {
