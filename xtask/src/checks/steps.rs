@@ -127,11 +127,15 @@ pub(super) const STEPS: &[Step] = &[
     },
 ];
 
-/// The tests of a folder, by Node's own runner.
+/// The tests of a folder, as its package.json starts them, after its types where it has any.
 fn node_tests(checkout: &Checkout, folder: &str) -> Result<()> {
     tools::install_packages(checkout, folder, "what these tests use")?;
-    let mut test = checkout.command("node");
-    process::run(with_server(checkout, test.current_dir(checkout.path(folder)).arg("--test")))
+    for script in ["types", "test"] {
+        let mut npm = checkout.command("npm");
+        npm.current_dir(checkout.path(folder)).args(["run", "--silent", "--if-present", script]);
+        process::run(with_server(checkout, &mut npm))?;
+    }
+    Ok(())
 }
 
 fn with_server<'a>(checkout: &Checkout, command: &'a mut Command) -> &'a mut Command {
