@@ -45,9 +45,10 @@ impl Settings {
         format!("{scheme}://{host}:{}/", self.port())
     }
 
-    /// Say in time that somebody else listens there; everything else that may be wrong the server says itself.
+    /// Say in time that somebody else listens there, as far as that is known; everything else that may be wrong the
+    /// server says itself.
     pub(crate) fn require_free_port(&self) -> Result<()> {
-        let Ok(port) = self.port().parse::<u16>() else { return Ok(()) };
+        let (Ok(port), false) = (self.port().parse::<u16>(), self.in_file()) else { return Ok(()) };
         match TcpListener::bind((self.server(), port)) {
             Err(error) if error.kind() == ErrorKind::AddrInUse => {
                 bail!("port {port} is taken: stop what listens there, or choose another, as in `PORT=8080 cargo xtask run`")

@@ -13,6 +13,9 @@ use crate::{package, process};
 
 /// Build package and server, then become the server.
 pub(crate) fn run(checkout: &Checkout, arguments: &[OsString]) -> Result<()> {
+    let settings = Settings::read(arguments, |name| env::var(name).ok());
+    // Before the build, which takes much longer than to say so.
+    settings.require_free_port()?;
     tools::ensure(checkout, &[Need::CCompiler, Need::Package])?;
     package::build(checkout)?;
     build_release(checkout, &["msr-server"])?;
@@ -20,11 +23,9 @@ pub(crate) fn run(checkout: &Checkout, arguments: &[OsString]) -> Result<()> {
     // From here on nothing is ours: paths among the arguments start where this command was called.
     let mut server = Command::new(checkout.target("release/msr-server"));
     server.args(arguments);
-    let settings = Settings::read(arguments, |name| env::var(name).ok());
     if settings.in_file() {
         println!("\n    Starting the server as its configuration file says. Ctrl-C stops it.\n");
     } else {
-        settings.require_free_port()?;
         if !settings.has_store() {
             server.env("DBSRC", checkout.target("msr-data"));
         }
