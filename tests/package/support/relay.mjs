@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { FakeRelay } from './fake-relay.mjs';
 import { until } from './until.mjs';
 
-const BINARY = process.env.MSR_SERVER ?? join(import.meta.dirname, '../../../target/debug/msr-server');
+const BINARY = process.env.MSR_SERVER_BIN ?? join(import.meta.dirname, '../../../target/debug/msr-server');
 
 /** Starts one; gives its `url` and `stop()`. */
 export async function startRelay() {
