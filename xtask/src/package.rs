@@ -1,5 +1,7 @@
 //! The npm package in `pkg/`: the client compiled to WebAssembly, and its JavaScript.
 
+use std::env;
+
 use anyhow::Result;
 
 use crate::checkout::Checkout;
@@ -34,7 +36,18 @@ fn compile(checkout: &Checkout) -> Result<()> {
     let mut build = checkout.command("wasm-pack");
     build.args(["build", "client-wasm", "--target", "web", "--mode", "no-install", "--no-pack", "--no-opt"]);
     build.args(["--profile", "wasm", "--out-name", "msgsrouter", "--out-dir"]).arg(checkout.path("target/wasm-pack"));
+    if let Some(sources) = crate_sources() {
+        // Panics name the file they come from; where the builder keeps it is nobody's business, and makes builds differ.
+        build.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", format!("--remap-path-prefix={sources}=crates"));
+    }
     process::run(build.args(["--", "--locked"]))
+}
+
+/// Where cargo keeps the sources of other crates; `None` where the path has a space, at which cargo would split the flag.
+fn crate_sources() -> Option<String> {
+    let home = env::var("CARGO_HOME").or_else(|_| env::var("HOME").map(|home| format!("{home}/.cargo"))).ok()?;
+    let sources = format!("{home}/registry/src");
+    (!sources.contains(' ')).then_some(sources)
 }
 
 /// Everything that went in and came out, and the compiler.
