@@ -59,7 +59,7 @@ pub const RECIPIENTS_PER_COST: usize = 10;
 /// What a search costs, in messages: it looks at everybody who can be found.
 pub const SEARCH_COST_MESSAGES: u32 = 100;
 
-/// What a message that is dropped costs, in messages: each leaves a line in the log.
+/// What a message that is dropped, and a second registration, costs, in messages: each leaves a line in the log.
 pub const DROP_COST_MESSAGES: u32 = 100;
 
 /// How many sessions that are over are remembered; beyond, the oldest are forgotten.

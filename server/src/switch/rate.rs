@@ -6,7 +6,8 @@ use tokio::time::Instant;
 use super::limits;
 
 /// What a connection may send. A message costs one, and one more for every [`limits::RECIPIENTS_PER_COST`] recipients; a
-/// search costs [`limits::SEARCH_COST_MESSAGES`], a message that is dropped [`limits::DROP_COST_MESSAGES`].
+/// search costs [`limits::SEARCH_COST_MESSAGES`], a message that is dropped, and a second registration,
+/// [`limits::DROP_COST_MESSAGES`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     /// For long, in messages a second.

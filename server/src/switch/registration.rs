@@ -7,6 +7,7 @@ use msr_protocol::{Code, Credential, JsonText};
 use tracing::info;
 
 use super::connection::{Connection, Registered};
+use super::limits;
 use super::registry::Presence;
 use super::sessions::{NotResumed, SessionId};
 use crate::store::{Profile, SessionDigest};
@@ -59,6 +60,9 @@ impl Connection {
             Dialect::B => {
                 self.shared.counters.refused.add(1);
                 info!(code = code.number(), reason = code.reason(), "registration refused");
+                if !self.charge(limits::DROP_COST_MESSAGES, 0) {
+                    return;
+                }
                 let origin_time = incoming.timestamp().ok();
                 let answer = RegistrationAnswer { code, origin_time: origin_time.as_ref(), process_time_ms: 0, peer: None, sessid: None };
                 self.answer_registration(presence.dialect, Some(presence.profile.credential), answer, (self.shared.clock)());

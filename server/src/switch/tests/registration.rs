@@ -77,6 +77,18 @@ fn a_second_registration() {
 }
 
 #[test]
+fn a_flood_of_second_registrations() {
+    let message_burst = 2 + 2 * limits::DROP_COST_MESSAGES;
+    let room = Room::with_rate(Rate { messages_per_second: 1, message_burst, ..Rate::default() });
+    let (mut client, _) = room.register_b(&peer("Bob"));
+    client.says(registration_b(&peer("Bob"), ""));
+    assert_eq!(client.gets_one()["content"]["status"], 402);
+    client.says(registration_b(&peer("Bob"), ""));
+    assert_eq!(client.gets(), Vec::<Value>::new());
+    assert_eq!(client.ending(), refused(Code::RateLimited), "each leaves a line in the log");
+}
+
+#[test]
 fn something_else_first() {
     let room = Room::new();
     let ann = peer("Ann").credential();
