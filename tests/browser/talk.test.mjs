@@ -1,6 +1,7 @@
 /** People talk: to one, to several, to themselves. */
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { bubble, credentialOf, emailOf, openConversation, openWith, say, signIn, startWith, status } from './harness/app.mjs';
 import { setUp } from './harness/setup.mjs';
@@ -100,6 +101,35 @@ test('text from others is text, and other messages are shown as they are', async
   assert.deepEqual(JSON.parse((await data.locator('.json').textContent()) ?? ''), { celsius: 21.5, where: '<u>cellar</u>' });
   assert.equal(await ada.locator('#app :is(img:not(#talk-empty img), script, a, u, i:not(.json i), b:not(.json b))').count(), 0);
   assert.equal(await ada.title(), 'msgsrouter');
+  assert.deepEqual(ada.troubles, []);
+});
+
+test('odd recipients and times from others stop nothing', async () => {
+  const [ada, mallory] = await Promise.all([stage.page(), stage.page()]);
+  await Promise.all([signIn(ada, stage.server, { name: 'Ada Seven' }), mallory.goto(stage.server.url)]);
+  const to = await credentialOf(ada);
+
+  const md5 = (/** @type {string} */ text) => createHash('md5').update(text).digest('hex');
+  const peer = { name: 'Mallory', email: 'mallory@example.org', secret: md5('secret') };
+  const from = md5(JSON.stringify(peer));
+  const talk = (/** @type {unknown[]} */ to, /** @type {number} */ timestamp, /** @type {string} */ text) => {
+    return { to, from, subject: 'talk', timestamp, content: { id: text, name: 'Mallory', text } };
+  };
+  const messages = [
+    { to: [from], from, subject: 'register', timestamp: 1, content: { credential: from, ...peer, location: {}, publish: false } },
+    talk([to, 7, null, {}, [to], 'nobody', to.toUpperCase()], Date.now(), 'To whom?'),
+    talk([to], 1e300, 'In the far future'),
+    talk([to], -1e300, 'Long ago'),
+  ];
+  const frames = messages.map((message) => JSON.stringify({ checksum: md5(JSON.stringify(message)), ...message }));
+  await mallory.evaluate((frames) => {
+    const socket = new WebSocket(location.origin.replace('http', 'ws'));
+    socket.onopen = () => frames.forEach((frame) => socket.send(frame));
+  }, frames);
+
+  await openConversation(ada, 'Mallory');
+  for (const text of ['To whom?', 'In the far future', 'Long ago']) await bubble(ada, text).locator('time').waitFor({ state: 'attached' });
+  assert.equal(await ada.locator('#conversations li').count(), 1);
   assert.deepEqual(ada.troubles, []);
 });
 
