@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use msr_protocol::{JsonText, Location};
+use msr_protocol::{Location, spell};
 use serde_json::value::RawValue;
 
 /// The other side of a connection.
@@ -38,14 +38,17 @@ impl Place {
                 members.insert(name.to_owned(), known);
             }
         }
-        if let Ok(text) = serde_json::to_string(&members) {
-            location.0 = JsonText::from_spelled(text);
+        // Spelled again: the map orders keys as text, JavaScript those that are array indices as numbers.
+        if let Some(spelled) = serde_json::to_string(&members).ok().and_then(|text| spell(&text).ok()) {
+            location.0 = spelled;
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use msr_protocol::JsonText;
+
     use super::*;
 
     fn filled(location: &str) -> String {
@@ -60,6 +63,7 @@ mod tests {
             filled(r#"{"city":"unknown","country":"Wales","addr":"unknown","coords":{"x":1e+21}}"#),
             r#"{"addr":"unknown","city":"Köln","coords":{"x":1e+21},"country":"Wales"}"#
         );
+        assert_eq!(filled(r#"{"10":1,"2":2}"#), r#"{"2":2,"10":1,"city":"Köln","country":"Germany"}"#);
         assert_eq!(filled("{}"), r#"{"city":"Köln","country":"Germany"}"#);
         assert_eq!(filled(r#"{"\ud800":1}"#), r#"{"\ud800":1}"#);
     }
