@@ -54,10 +54,6 @@ export class People extends Emitter {
     return this.#found;
   }
 
-  get keyword() {
-    return this.#keyword;
-  }
-
   /** Everybody met so far. */
   all() {
     return [...this.#known.values()];

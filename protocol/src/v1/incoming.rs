@@ -48,7 +48,6 @@ enum Checked {
 
 /// A well-formed message whose checksum fits.
 pub struct Incoming<'a> {
-    text: &'a str,
     dialect: Dialect,
     subject: Subject,
     members: Members<'a>,
@@ -77,7 +76,7 @@ impl<'a> Incoming<'a> {
         };
         let checksum: Cow<'_, str> = serde_json::from_str(members.checksum.get()).map_err(|_| Code::BadMessage)?;
         let checksum = checksum.parse().map_err(|_| Code::BadChecksum)?;
-        let mut incoming = Self { text, dialect, subject, members, checksum, checked: Checked::Raw };
+        let mut incoming = Self { dialect, subject, members, checksum, checked: Checked::Raw };
         incoming.checked = incoming.check()?;
         Ok(incoming)
     }
@@ -225,12 +224,6 @@ impl<'a> Incoming<'a> {
             timestamp: spelled(members.timestamp)?,
             content: spelled(members.content)?,
         })
-    }
-
-    /// The whole text, as it came.
-    #[must_use]
-    pub fn text(&self) -> &'a str {
-        self.text
     }
 }
 
