@@ -29,7 +29,7 @@ pub(super) struct Connection {
 /// What a registration made of a connection.
 pub(super) struct Registered {
     pub(super) presence: Arc<Presence>,
-    /// Its session (dialect B).
+    /// Its session (dialect B), until it says good-bye.
     pub(super) session: Option<SessionDigest>,
 }
 
@@ -77,9 +77,17 @@ impl Connection {
             Subject::Register => self.register_again(&presence, &incoming),
             _ if !is_own => self.drop_message(Code::ForgedSender),
             Subject::Find => self.find(&presence, &incoming),
-            Subject::Bye => self.end(Ending::Bye),
+            Subject::Bye => self.say_good_bye(),
             Subject::Other => self.route(&presence, &incoming, text),
         }
+    }
+
+    /// The peer signs out: nobody goes on with its session.
+    fn say_good_bye(&mut self) {
+        if let Some(session) = self.registered.as_mut().and_then(|registered| registered.session.take()) {
+            self.shared.sessions.finish(session);
+        }
+        self.end(Ending::Bye);
     }
 
     /// A ping or a pong came: all that counts is that there are not too many.

@@ -153,6 +153,15 @@ impl Sessions {
         }
     }
 
+    /// The peer of an open session said good-bye: it is forgotten, unless it was barred.
+    pub(super) fn finish(&self, digest: SessionDigest) {
+        let mut table = self.table.lock();
+        if matches!(table.sessions.get(&digest), Some(Session { state: State::Open { .. }, .. })) {
+            table.sessions.remove(&digest);
+            self.store.forget_session(digest);
+        }
+    }
+
     /// Forgets the sessions that have been over for longer than the TTL. The store clears its own.
     pub(super) fn clear(&self, now_ms: i64) {
         let ttl_ms = i64::try_from(self.store.ttl().as_millis()).unwrap_or(i64::MAX);

@@ -81,6 +81,23 @@ fn a_peer_with_a_session_registers_as_always() {
 }
 
 #[test]
+fn a_good_bye_ends_the_session_for_good() {
+    let room = Room::new();
+    let bob = peer("Bob").credential_b();
+    let (client, id) = room.register_b(&peer("Bob"));
+    client.leaves();
+    let (mut client, next_id) = room.resume_well(&id);
+    client.says(message_b(bob, &[], "bye", JsonText::null()).to_text());
+    assert_eq!(client.ending(), Some(Ending::Bye));
+    assert_eq!(room.resume(&next_id).1["status"], 404, "also before the connection is gone");
+    client.leaves();
+    assert_eq!(room.resume(&next_id).1["status"], 404);
+    let room = room.restart();
+    assert_eq!(room.resume(&next_id).1["status"], 404);
+    assert_eq!(room.resume(&id).1["status"], 405, "what was used up before stays so");
+}
+
+#[test]
 fn sessions_survive_a_restart() {
     let room = Room::new();
     let (connected, connected_id) = room.register_b(&peer("Ann"));
