@@ -73,7 +73,8 @@ async fn add_headers(mut response: Response) -> Response {
     response
 }
 
-/// Lets pages of every origin read this answer: there is nothing in it that they could not find out otherwise.
+/// Lets pages of every origin read this answer: whoever reaches the server can ask without a page, and there is nothing
+/// in it about anybody.
 fn readable_by_all(mut response: Response) -> Response {
     response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     response
@@ -82,10 +83,8 @@ fn readable_by_all(mut response: Response) -> Response {
 #[derive(Serialize)]
 struct Health {
     status: &'static str,
-    /// WebSocket connections.
-    connections: u64,
-    /// Peers online.
-    peers: u64,
+    #[serde(flatten)]
+    counts: Counts,
 }
 
 async fn healthz(State(app): State<App>) -> Response {
@@ -93,8 +92,7 @@ async fn healthz(State(app): State<App>) -> Response {
         Phase::Serving => (StatusCode::OK, "ok"),
         Phase::Draining | Phase::Closing => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
     };
-    let Counts { connections, peers, .. } = app.switch.counts();
-    readable_by_all(json(code, &Health { status, connections, peers }))
+    readable_by_all(json(code, &Health { status, counts: app.switch.counts() }))
 }
 
 #[derive(Serialize)]

@@ -2,8 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What the switch has done since it started, and what it holds now.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+use serde::Serialize;
+
+/// What the switch has done since it started, and what it holds now. Shown as it is by `/healthz`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
     /// Connections now, registered or not.
     pub connections: u64,
