@@ -53,8 +53,9 @@ pub const BYTES_PER_SECOND: u32 = 8 * 1024 * 1024;
 /// What it may send at once, in bytes.
 pub const BYTE_BURST: u32 = 32 * 1024 * 1024;
 
-/// So many recipients cost as much as one more message.
-pub const RECIPIENTS_PER_COST: usize = 10;
+/// So many copies cost as much as one more message: connections reached, the sender's own among them, or recipients named
+/// where those are more.
+pub const COPIES_PER_COST: usize = 10;
 
 /// What a search costs, in messages: it looks at everybody who can be found.
 pub const SEARCH_COST_MESSAGES: u32 = 100;

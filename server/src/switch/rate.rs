@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 use super::limits;
 
-/// What a connection may send. A message costs one, and one more for every [`limits::RECIPIENTS_PER_COST`] recipients; a
+/// What a connection may send. A message costs one, and one more for every [`limits::COPIES_PER_COST`] copies; a
 /// search costs [`limits::SEARCH_COST_MESSAGES`], a message that is dropped, and a second registration,
 /// [`limits::DROP_COST_MESSAGES`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

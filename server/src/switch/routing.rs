@@ -20,14 +20,8 @@ impl Connection {
             Ok(recipients) => recipients,
             Err(code) => return self.refuse(code),
         };
-        let more = recipients.len() / limits::RECIPIENTS_PER_COST;
-        if more > 0 && !self.charge(u32::try_from(more).unwrap_or(u32::MAX), 0) {
-            return;
-        }
-        self.shared.counters.routed.add(1);
         let mut presences = Vec::new();
         let online = recipients.iter().filter(|&&recipient| self.shared.registry.collect(recipient, &mut presences)).count();
-        self.shared.counters.unreached.add(recipients.len() - online);
         if recipients.binary_search(&sender.profile.credential).is_err() {
             let copies_from = presences.len();
             self.shared.registry.collect(sender.profile.credential, &mut presences);
@@ -36,6 +30,13 @@ impl Connection {
             }
         }
         let (copies, bytes) = (presences.len(), text.len());
+        // Whoever is named is looked up, whether anybody is reached or not.
+        let more = copies.max(recipients.len()) / limits::COPIES_PER_COST;
+        if more > 0 && !self.charge(u32::try_from(more).unwrap_or(u32::MAX), 0) {
+            return;
+        }
+        self.shared.counters.routed.add(1);
+        self.shared.counters.unreached.add(recipients.len() - online);
         trace!(recipients = recipients.len(), online, copies, bytes, "routed");
         let mut relay = Relay::new(incoming, text, &sender.profile.name);
         if let Err(code) = self.shared.relay(&mut relay, &presences) {

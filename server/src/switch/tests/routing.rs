@@ -104,6 +104,29 @@ fn who_does_not_read_ends_alone() {
 }
 
 #[test]
+fn a_message_costs_as_much_as_it_makes_copies() {
+    // A registration, a message, and what its copies cost.
+    let burst =
+        |copies: usize| Rate { message_burst: 2 + (copies / limits::COPIES_PER_COST) as u32, messages_per_second: 1, ..Rate::default() };
+    let (ann, bob) = (peer("Ann"), peer("Bob"));
+    let crowd: Vec<Credential> = (0..50).map(|number| Credential([number; 16])).collect();
+    for (bobs, anns, to, copies) in
+        [(40, 0, &[bob.credential()][..], 40), (20, 20, &[bob.credential()], 40), (0, 30, &[], 30), (0, 0, &crowd, 50)]
+    {
+        for (rate, ending) in [(burst(copies), None), (burst(copies - 10), refused(Code::RateLimited))] {
+            let room = Room::with_rate(rate);
+            let _bobs: Vec<Client> = (0..bobs).map(|_| room.register(&bob)).collect();
+            let _anns: Vec<Client> = (0..anns).map(|_| room.register(&ann)).collect();
+            let mut sender = room.register(&ann);
+            sender.says(message(ann.credential(), to, "test", text()).to_text());
+            assert_eq!(sender.ending(), ending, "{bobs} {anns} {copies}");
+            let delivered = if ending.is_none() { bobs + anns } else { 0 };
+            assert_eq!(room.shared.counters.delivered.get(), delivered as u64, "what is too much is not passed on");
+        }
+    }
+}
+
+#[test]
 fn too_much_at_once_closes() {
     let room = Room::with_rate(Rate { message_burst: 3, messages_per_second: 1, ..Rate::default() });
     let ann = peer("Ann");
