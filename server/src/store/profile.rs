@@ -51,6 +51,12 @@ impl Profile {
         Peer { name, email, secret: JsonText::empty_string(), location, publish }
     }
 
+    /// How long its texts are together.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.name.as_str().len() + self.email.as_str().len() + self.location.0.as_str().len()
+    }
+
     /// How the peer proves who it is.
     #[must_use]
     pub fn identity(&self) -> Identity {

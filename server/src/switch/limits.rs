@@ -66,6 +66,15 @@ pub const DROP_COST_MESSAGES: u32 = 100;
 /// How many sessions that are over are remembered; beyond, the oldest are forgotten.
 pub const REMEMBERED_SESSIONS: usize = 200_000;
 
+/// How many of them may be of one credential; beyond, its own oldest are forgotten.
+pub const REMEMBERED_SESSIONS_PER_CREDENTIAL: usize = 64;
+
+/// How much all of them may hold, in bytes; beyond, the oldest are forgotten.
+pub const REMEMBERED_BYTES: usize = 128 * 1024 * 1024;
+
+/// What one of them counts beside the texts of its peer.
+pub const SESSION_OWN_BYTES: usize = 256;
+
 /// How often what is older than the TTL is cleared; more often when the TTL itself is shorter.
 pub const CLEARING_INTERVAL_MS: u64 = 60 * 60 * 1_000;
 

@@ -17,6 +17,7 @@ mod rate;
 mod registration;
 mod registry;
 mod relay;
+mod remembered;
 mod routing;
 mod search;
 mod sessions;

@@ -5,7 +5,7 @@
 //! Ids are 128 random bits of the system's generator, the one TLS uses: whoever guesses one is that peer. Only
 //! their SHA-256 is kept, so that neither memory nor disk gives a session away.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use ring::digest;
 use ring::rand::{SecureRandom, SystemRandom};
 
-use super::limits;
+use super::remembered::{Rank, Remembered};
 use crate::store::{PeerStore, Profile, SessionDigest, SessionState, StoredSession};
 
 /// What opens a session: 32 hex digits.
@@ -82,14 +82,14 @@ pub(super) struct Sessions {
 #[derive(Default)]
 struct Table {
     sessions: HashMap<SessionDigest, Session>,
-    /// What is over, the oldest first. An entry whose time is not the session's any more is stale.
-    over: VecDeque<(i64, SessionDigest)>,
+    over: Remembered,
 }
 
 struct Session {
     profile: Arc<Profile>,
-    since_ms: i64,
     state: State,
+    /// By age, when it is over.
+    rank: Option<Rank>,
 }
 
 #[derive(Clone, Copy)]
@@ -111,8 +111,9 @@ impl Sessions {
                 SessionState::Open | SessionState::Ended => State::Ended,
                 SessionState::Used { successor } => State::Used { successor },
             };
-            table.sessions.insert(digest, Session { profile, since_ms, state });
-            table.over.push_back((since_ms, digest));
+            for forgotten in table.put(digest, profile, state, since_ms) {
+                store.forget_session(forgotten);
+            }
         }
         Self { table: Mutex::new(table), store }
     }
@@ -157,7 +158,7 @@ impl Sessions {
     pub(super) fn finish(&self, digest: SessionDigest) {
         let mut table = self.table.lock();
         if matches!(table.sessions.get(&digest), Some(Session { state: State::Open { .. }, .. })) {
-            table.sessions.remove(&digest);
+            table.remove(digest);
             self.store.forget_session(digest);
         }
     }
@@ -166,8 +167,8 @@ impl Sessions {
     pub(super) fn clear(&self, now_ms: i64) {
         let ttl_ms = i64::try_from(self.store.ttl().as_millis()).unwrap_or(i64::MAX);
         let mut table = self.table.lock();
-        while table.over.front().is_some_and(|(since_ms, _)| now_ms.saturating_sub(*since_ms) > ttl_ms) {
-            table.forget_oldest();
+        while let Some(digest) = table.over.oldest_before(now_ms.saturating_sub(ttl_ms)) {
+            table.remove(digest);
         }
     }
 
@@ -209,28 +210,31 @@ impl Sessions {
             State::Used { successor } => SessionState::Used { successor },
         };
         self.store.put_session(StoredSession { digest, profile: Arc::clone(&profile), state: stored_state, since_ms });
-        table.sessions.insert(digest, Session { profile, since_ms, state });
-        if !matches!(state, State::Open { .. }) {
-            table.over.push_back((since_ms, digest));
-        }
-        while table.over.len() > limits::REMEMBERED_SESSIONS {
-            if let Some(forgotten) = table.forget_oldest() {
-                self.store.forget_session(forgotten);
-            }
+        for forgotten in table.put(digest, profile, state, since_ms) {
+            self.store.forget_session(forgotten);
         }
     }
 }
 
 impl Table {
-    /// Forgets what has been over for the longest; gives which, unless the entry was stale.
-    fn forget_oldest(&mut self) -> Option<SessionDigest> {
-        let (since_ms, digest) = self.over.pop_front()?;
-        let session = self.sessions.get(&digest)?;
-        let stale = session.since_ms != since_ms || matches!(session.state, State::Open { .. });
-        if stale {
-            return None;
+    /// Puts a session into a state; gives those that are forgotten for it.
+    fn put(&mut self, digest: SessionDigest, profile: Arc<Profile>, state: State, since_ms: i64) -> Vec<SessionDigest> {
+        self.remove(digest);
+        let credential = profile.credential;
+        let is_over = !matches!(state, State::Open { .. });
+        let rank = is_over.then(|| self.over.add(digest, &profile, since_ms));
+        self.sessions.insert(digest, Session { profile, state, rank });
+        let mut forgotten = Vec::new();
+        while let Some(surplus) = self.over.surplus(credential) {
+            self.remove(surplus);
+            forgotten.push(surplus);
         }
-        self.sessions.remove(&digest);
-        Some(digest)
+        forgotten
+    }
+
+    fn remove(&mut self, digest: SessionDigest) {
+        if let Some(Session { rank: Some(rank), .. }) = self.sessions.remove(&digest) {
+            self.over.remove(rank);
+        }
     }
 }

@@ -115,6 +115,25 @@ fn sessions_survive_a_restart() {
 }
 
 #[test]
+fn a_peer_has_no_more_sessions_than_it_may_have() {
+    let room = Room::new();
+    let (ann, ann_id) = room.register_b(&peer("Ann"));
+    ann.leaves();
+    let most = limits::REMEMBERED_SESSIONS_PER_CREDENTIAL;
+    let ids: Vec<String> = (0..=most)
+        .map(|_| {
+            let (client, id) = room.register_b(&peer("Bob"));
+            client.leaves();
+            id
+        })
+        .collect();
+    let room = room.restart();
+    for (id, status) in [(&ids[0], 404), (&ids[1], 200), (&ids[most], 200), (&ann_id, 200)] {
+        assert_eq!(room.resume(id).1["status"], status);
+    }
+}
+
+#[test]
 fn sessions_are_forgotten_after_the_ttl() {
     let room = Room::new();
     let (_connected, _) = room.register_b(&peer("Ann"));
