@@ -3,6 +3,9 @@
 /// Changes that wait to be written. What comes on top of them is lost to the store (never to who is online), and logged.
 pub(super) const WAITING_CHANGES: usize = 65_536;
 
+/// What the profiles among them may hold, in bytes; likewise.
+pub(super) const WAITING_BYTES: usize = 32 * 1024 * 1024;
+
 /// The most changes one commit writes.
 pub(super) const BATCH_CHANGES: usize = 4_096;
 

@@ -15,7 +15,7 @@ mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, SyncSender, TrySendError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -57,6 +57,8 @@ struct Inner {
     writer: Option<JoinHandle<()>>,
     lost: AtomicU64,
     failed: Arc<AtomicU64>,
+    /// What the changes hold that are not written yet.
+    waiting_bytes: Arc<AtomicUsize>,
     /// What was read at the start, until somebody takes it.
     sessions: Mutex<Vec<StoredSession>>,
 }
@@ -76,17 +78,18 @@ impl PeerStore {
         transaction.commit()?;
         let sessions = Mutex::new(tables::sessions(&database.begin_read()?)?);
         let failed = Arc::new(AtomicU64::new(0));
+        let waiting_bytes = Arc::new(AtomicUsize::new(0));
         let (changes, received) = mpsc::sync_channel(limits::WAITING_CHANGES);
         let writer = std::thread::Builder::new()
             .name("store".to_owned())
             .spawn({
-                let (database, failed) = (Arc::clone(&database), Arc::clone(&failed));
-                move || writer::run(&database, &received, &failed)
+                let (database, failed, waiting_bytes) = (Arc::clone(&database), Arc::clone(&failed), Arc::clone(&waiting_bytes));
+                move || writer::run(&database, &received, &failed, &waiting_bytes)
             })
             .map_err(StoreError::Thread)?;
         info!(?folder, "store open");
         let (changes, writer, lost) = (Some(changes), Some(writer), AtomicU64::new(0));
-        Ok(Self { inner: Arc::new(Inner { database, ttl, changes, writer, lost, failed, sessions }) })
+        Ok(Self { inner: Arc::new(Inner { database, ttl, changes, writer, lost, failed, waiting_bytes, sessions }) })
     }
 
     /// How long a peer that signed out, and a session that is over, are remembered.
@@ -161,7 +164,10 @@ impl PeerStore {
 
     fn hand_over(&self, change: Change) {
         let Some(changes) = &self.inner.changes else { return };
-        if changes.try_send(change).is_err() {
+        let (waiting, bytes) = (&self.inner.waiting_bytes, change.bytes());
+        let fits = waiting.fetch_add(bytes, Ordering::Relaxed) + bytes <= limits::WAITING_BYTES || bytes == 0;
+        if !fits || changes.try_send(change).is_err() {
+            waiting.fetch_sub(bytes, Ordering::Relaxed);
             let lost = self.inner.lost.fetch_add(1, Ordering::Relaxed) + 1;
             // A disk that stands still loses thousands: every so many are enough to say so.
             if lost.is_power_of_two() {

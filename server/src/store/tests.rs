@@ -89,6 +89,31 @@ async fn a_session_is_forgotten() {
 }
 
 #[tokio::test]
+async fn what_waits_is_bounded_in_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = PeerStore::open(folder.path(), TTL, 0).unwrap();
+    let large = Arc::new(Profile { name: JsonText::string(&"x".repeat(1024 * 1024)), ..(*profile(1)).clone() });
+    let fit = limits::WAITING_BYTES / large.bytes();
+    // While this goes on, the writer waits with what it has taken.
+    let transaction = store.inner.database.begin_write().unwrap();
+    for _ in 0..fit {
+        store.sign_in(Arc::clone(&large), 100);
+    }
+    assert_eq!(store.lost(), 0);
+    for _ in 0..3 {
+        store.put_session(StoredSession { profile: Arc::clone(&large), ..session(1, SessionState::Ended, 10) });
+    }
+    store.sign_out(large.credential, 110);
+    assert_eq!(store.lost(), 3, "what holds no profile still fits");
+    transaction.abort().unwrap();
+    store.flush().await.unwrap();
+    assert!(!store.peer(large.credential).unwrap().unwrap().online);
+    store.sign_in(large, 120);
+    store.flush().await.unwrap();
+    assert_eq!((store.lost(), store.inner.waiting_bytes.load(Ordering::Relaxed)), (3, 0));
+}
+
+#[tokio::test]
 async fn a_store_in_use_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let _store = PeerStore::open(folder.path(), TTL, 0).unwrap();

@@ -2,7 +2,7 @@
 //! the same for one change as for a thousand, and nobody who routes ever waits for the disk.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -32,8 +32,19 @@ pub(super) enum Change {
     Flush(oneshot::Sender<bool>),
 }
 
+impl Change {
+    /// What it holds that can be large, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::SignIn { profile, .. } => profile.bytes(),
+            Self::Session(session) => session.profile.bytes(),
+            Self::SignOut { .. } | Self::ForgetSession(_) | Self::Clear { .. } | Self::Flush(_) => 0,
+        }
+    }
+}
+
 /// Writes until the last sender is gone and all it sent is written.
-pub(super) fn run(database: &Database, changes: &Receiver<Change>, failed: &AtomicU64) {
+pub(super) fn run(database: &Database, changes: &Receiver<Change>, failed: &AtomicU64, waiting_bytes: &AtomicUsize) {
     while let Ok(first) = changes.recv() {
         let batch = gather(first, changes);
         let written = write(database, &batch);
@@ -41,6 +52,7 @@ pub(super) fn run(database: &Database, changes: &Receiver<Change>, failed: &Atom
             failed.fetch_add(1, Ordering::Relaxed);
             error!(changes = batch.len(), %error, "the store did not write");
         }
+        waiting_bytes.fetch_sub(batch.iter().map(Change::bytes).sum(), Ordering::Relaxed);
         for change in batch {
             if let Change::Flush(done) = change {
                 // Whoever waited may have given up.
