@@ -1,7 +1,8 @@
 //! What the server answers over HTTP: its page, the package, `/healthz`, `/origin`, and the upgrade to WebSocket.
 //!
 //! The [`router`] is a plain axum router: another program can serve it, as long as it puts the client's address into
-//! the request as [`axum::extract::ConnectInfo`].
+//! the request as [`axum::extract::ConnectInfo`]. If it also puts a [`Heard`](crate::switch::Heard) there, and notes in it
+//! that bytes came, a slow upload keeps its connection.
 
 use std::sync::Arc;
 

@@ -103,8 +103,10 @@ impl Connections {
 
     /// Until the connection ends or is upgraded.
     async fn speak_http(mut self, stream: Stream, peer: SocketAddr) -> hyper::Result<()> {
+        let heard = stream.heard().clone();
         let router = self.router.map_request(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
+            request.extensions_mut().insert(heard.clone());
             request.map(Body::new)
         });
         let mut http = http1::Builder::new();

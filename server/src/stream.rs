@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use crate::admission::Permit;
+use crate::switch::Heard;
 
 /// What bytes go through.
 pub enum Transport {
@@ -23,6 +24,7 @@ pub enum Transport {
 /// An accepted connection.
 pub struct Stream {
     transport: Transport,
+    heard: Heard,
     _permit: Permit,
 }
 
@@ -30,7 +32,13 @@ impl Stream {
     /// Counts under `permit` until it is dropped.
     #[must_use]
     pub fn new(transport: Transport, permit: Permit) -> Self {
-        Self { transport, _permit: permit }
+        Self { transport, heard: Heard::default(), _permit: permit }
+    }
+
+    /// Where it notes that bytes came.
+    #[must_use]
+    pub fn heard(&self) -> &Heard {
+        &self.heard
     }
 }
 
@@ -44,8 +52,13 @@ macro_rules! delegate {
 }
 
 impl AsyncRead for Stream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        delegate!(self, poll_read(cx, buf))
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let filled = buf.filled().len();
+        let polled = delegate!(self.as_mut(), poll_read(cx, buf));
+        if buf.filled().len() > filled {
+            self.heard.note();
+        }
+        polled
     }
 }
 

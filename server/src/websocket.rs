@@ -16,7 +16,7 @@ use crate::limits::{WEBSOCKET_READ_BUFFER_BYTES, WEBSOCKET_WRITE_BUFFER_BYTES, W
 use crate::log::escaped;
 use crate::origin::OriginRefusal;
 use crate::phase::Phase;
-use crate::switch::Remote;
+use crate::switch::{Heard, Remote};
 
 /// The sub-protocol that the original client offers by accident (`new WebSocket(url, null)`); Chromium fails the
 /// connection unless the server takes it.
@@ -61,13 +61,14 @@ async fn upgrade(app: App, request: Request) -> Response {
     if !has_key(&parts.headers) {
         return refuse_http(StatusCode::BAD_REQUEST);
     }
+    let heard = parts.extensions.get::<Heard>().cloned().unwrap_or_default();
     match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-        Ok(handshake) => accept(app, address, handshake),
+        Ok(handshake) => accept(app, address, heard, handshake),
         Err(rejection) => refuse_http(rejection.into_response().status()),
     }
 }
 
-fn accept(app: App, address: SocketAddr, handshake: WebSocketUpgrade) -> Response {
+fn accept(app: App, address: SocketAddr, heard: Heard, handshake: WebSocketUpgrade) -> Response {
     let App { switch, geoip, .. } = app;
     handshake
         .protocols([ORIGINAL_SUBPROTOCOL])
@@ -79,7 +80,7 @@ fn accept(app: App, address: SocketAddr, handshake: WebSocketUpgrade) -> Respons
         .on_failed_upgrade(move |error| tracing::debug!(peer = %address, %error, "upgrade failed"))
         .on_upgrade(move |socket| async move {
             let place = geoip.and_then(|database| database.find(address.ip()));
-            switch.serve(socket, Remote { address, place }).await;
+            switch.serve(socket, Remote { address, place, heard }).await;
         })
 }
 

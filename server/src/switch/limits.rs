@@ -34,9 +34,13 @@ pub const WRITE_TIMEOUT_MS: u64 = 20_000;
 /// How long the closing handshake may take.
 pub const CLOSE_TIMEOUT_MS: u64 = 2_000;
 
-/// A WebSocket ping goes out this often; who says nothing for two of them is closed with
+/// A WebSocket ping goes out this often; who sends nothing for two of them is closed with
 /// [`Silent`](msr_protocol::Code::Silent).
 pub const HEARTBEAT_MS: u64 = 10_000;
+
+/// Bytes alone keep a connection for that long: then a message, or the answer to a ping, must have come whole, or it is
+/// closed likewise. The largest message so needs 9 kB/s.
+pub const MESSAGE_TIMEOUT_MS: u64 = 120_000;
 
 /// How many connections one credential may have.
 pub const CONNECTIONS_PER_CREDENTIAL: usize = 64;

@@ -10,6 +10,7 @@ mod connection;
 mod counts;
 mod directory;
 mod ending;
+mod heard;
 pub mod limits;
 mod place;
 mod queue;
@@ -42,6 +43,7 @@ use connection::Connection;
 use counts::Counters;
 pub use counts::Counts;
 use ending::Ending;
+pub use heard::Heard;
 pub use place::{Place, Remote};
 use queue::{Pool, SendQueue};
 pub use rate::Rate;
@@ -89,7 +91,7 @@ impl Switch {
     pub async fn serve(&self, socket: WebSocket, remote: Remote) {
         let connection = Connection::admit(&self.shared, remote.place);
         let span = info_span!("connection", id = connection.id(), remote = %remote.address);
-        websocket::attend(socket, connection).instrument(span).await;
+        websocket::attend(socket, connection, remote.heard).instrument(span).await;
     }
 
     /// Closes every connection, and each that comes later, with 1012; waits until they are gone, or for `deadline`, and

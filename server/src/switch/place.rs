@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use msr_protocol::{Location, spell};
 use serde_json::value::RawValue;
 
+use super::Heard;
+
 /// The other side of a connection.
 #[derive(Debug, Clone)]
 pub struct Remote {
@@ -13,6 +15,8 @@ pub struct Remote {
     pub address: SocketAddr,
     /// Where that address is, when a location database says so.
     pub place: Option<Place>,
+    /// Where it is noted that bytes came.
+    pub heard: Heard,
 }
 
 /// What a location database knows of an address.

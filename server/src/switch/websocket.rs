@@ -6,7 +6,6 @@
 
 use std::future::pending;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
@@ -19,6 +18,7 @@ use tungstenite::error::ProtocolError;
 
 use super::connection::Connection;
 use super::ending::Ending;
+use super::heard::Heard;
 use super::limits;
 use super::queue::{Due, SendQueue};
 
@@ -28,11 +28,18 @@ pub(super) type Text = Utf8Bytes;
 type Sink = SplitSink<WebSocket, Message>;
 type Stream = SplitStream<WebSocket>;
 
+/// What was heard of a connection.
+struct HeardOf {
+    bytes: Heard,
+    /// Whole messages, pings and pongs.
+    messages: Heard,
+}
+
 /// Serves a connection from the opening of its socket to the end.
-pub(super) async fn attend(socket: WebSocket, mut connection: Connection) {
+pub(super) async fn attend(socket: WebSocket, mut connection: Connection, heard: Heard) {
     let (mut sink, mut stream) = socket.split();
     let queue = Arc::clone(connection.queue());
-    let heard = AtomicBool::new(true);
+    let heard = HeardOf { bytes: heard, messages: Heard::default() };
     let ending = tokio::select! {
         biased;
         ending = read(&mut stream, &mut connection, &heard) => ending,
@@ -47,7 +54,7 @@ pub(super) async fn attend(socket: WebSocket, mut connection: Connection) {
 }
 
 /// Reads until the other side is gone. When the connection is to end for another reason, whoever writes knows.
-async fn read(stream: &mut Stream, connection: &mut Connection, heard: &AtomicBool) -> Ending {
+async fn read(stream: &mut Stream, connection: &mut Connection, heard: &HeardOf) -> Ending {
     let deadline = Instant::now() + Duration::from_millis(REGISTRATION_TIMEOUT_MS);
     let registration = async {
         while !connection.is_registered() {
@@ -70,12 +77,13 @@ async fn read(stream: &mut Stream, connection: &mut Connection, heard: &AtomicBo
     }
 }
 
-async fn read_frame(stream: &mut Stream, connection: &mut Connection, heard: &AtomicBool) -> Result<(), Ending> {
+async fn read_frame(stream: &mut Stream, connection: &mut Connection, heard: &HeardOf) -> Result<(), Ending> {
     if connection.queue().is_ending() {
         return pending().await;
     }
     let frame = stream.next().await;
-    heard.store(true, Ordering::Relaxed);
+    heard.bytes.note();
+    heard.messages.note();
     match frame {
         Some(Ok(Message::Text(text))) => connection.receive(&text),
         Some(Ok(Message::Binary(_))) => connection.refuse(Code::BinaryRefused),
@@ -101,13 +109,15 @@ fn ending_of(error: axum::Error) -> Ending {
     }
 }
 
-/// Pings now and then; ends when nothing was heard for two heartbeats.
-async fn watch(queue: &SendQueue, heard: &AtomicBool) -> Ending {
-    let mut missed = 0;
+/// Pings now and then; ends when nothing was heard for two heartbeats, or no message came whole for too long.
+async fn watch(queue: &SendQueue, heard: &HeardOf) -> Ending {
+    let heartbeats_of_a_message = limits::MESSAGE_TIMEOUT_MS / limits::HEARTBEAT_MS;
+    let (mut silent, mut without_message) = (0, 0);
     loop {
         sleep(Duration::from_millis(limits::HEARTBEAT_MS)).await;
-        missed = if heard.swap(false, Ordering::Relaxed) { 0 } else { missed + 1 };
-        if missed == 2 {
+        silent = if heard.bytes.take() { 0 } else { silent + 1 };
+        without_message = if heard.messages.take() { 0 } else { without_message + 1 };
+        if silent == 2 || without_message == heartbeats_of_a_message {
             return Ending::Refused(Code::Silent);
         }
         queue.ping();

@@ -9,7 +9,7 @@ use axum::routing::any;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use msr_protocol::{JsonText, Message, Peer, hash_secret};
-use msr_server::switch::{Remote, Switch};
+use msr_server::switch::{Heard, Remote, Switch};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
 /// What the stream holds between the two sides.
@@ -43,7 +43,7 @@ impl Client {
         let upgrade = |upgrade: WebSocketUpgrade| async move {
             let bytes = msr_protocol::limits::MESSAGE_BYTES;
             let sized = upgrade.read_buffer_size(4_096).write_buffer_size(4_096).max_message_size(bytes).max_frame_size(bytes);
-            let remote = Remote { address: SocketAddr::from(([127, 0, 0, 1], 1)), place: None };
+            let remote = Remote { address: SocketAddr::from(([127, 0, 0, 1], 1)), place: None, heard: Heard::default() };
             sized.on_upgrade(move |socket| async move { switch.serve(socket, remote).await })
         };
         let service = TowerToHyperService::new(Router::new().route("/", any(upgrade)));
