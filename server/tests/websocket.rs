@@ -1,13 +1,18 @@
-//! WebSockets through the whole server: uploads over TCP, in virtual time.
+//! WebSockets through the whole server: uploads over TCP in virtual time, and the router inside another program's.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod outside;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use axum::Router;
 use msr_protocol::{JsonText, Message, Peer, hash_secret};
+use msr_server::config::Config;
+use msr_server::server::Server;
 use msr_server::switch::limits::{HEARTBEAT_MS, MESSAGE_TIMEOUT_MS};
-use outside::{Client, Running};
+use outside::{Client, Running, deadline};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep};
 
 const PING: u8 = 0x89;
@@ -104,4 +109,28 @@ async fn a_message_that_never_ends_does_not() {
     let lasted = started.elapsed().as_millis() as u64;
     assert!((MESSAGE_TIMEOUT_MS..=MESSAGE_TIMEOUT_MS + 2 * HEARTBEAT_MS).contains(&lasted), "{lasted} ms");
     dribble.abort();
+}
+
+#[tokio::test]
+async fn another_program_nests_the_router() {
+    let store = tempfile::tempdir().unwrap();
+    let config = Config { port: 0, store: store.path().to_owned(), ..outside::open_to_all() };
+    let server = Server::bind(config).await.unwrap();
+    let app = Router::new().nest("/chat", server.router());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>());
+    let serving = tokio::spawn(async move { serving.await });
+    for path in ["/chat", "/chat/any/path"] {
+        let mut client = Client(TcpStream::connect(address).await.unwrap());
+        register(&mut client, path).await;
+        client.write_bytes(&frame(&message("hello", JsonText::string("me")))).await;
+        let (_, got) = deadline(next_but_pings(&mut client)).await;
+        assert!(got.contains(r#""subject":"hello""#), "{got}");
+    }
+    let mut client = Client(TcpStream::connect(address).await.unwrap());
+    assert_eq!(client.get("/chat/healthz").await.status, 200);
+    assert_eq!(client.get("/healthz").await.status, 404, "all else is the other program's");
+    assert_eq!(client.upgrade("/", &[]).await.status, 404);
+    serving.abort();
 }
