@@ -78,6 +78,18 @@ codes! {
     NotRegistered = 412, "Register first";
     /// Larger than [`crate::limits::MESSAGE_BYTES`].
     TooLarge = 413, "The message is too large";
+    /// The same device connected again; this connection gives way.
+    Displaced = 414, "This device connected again";
+    /// Nobody with that credential has ever registered here.
+    UnknownRecipient = 415, "No such recipient";
+    /// It was not delivered within its time.
+    Expired = 416, "Expired before it was delivered";
+    /// Too much waits for every device of the recipient.
+    QueueFull = 417, "The recipient's queues are full";
+    /// The last device that held it was away for too long and has been retired.
+    DeviceRetired = 418, "The recipient's device was away for too long";
+    /// The recipient is connected in version 1 alone, which cannot say the message: bytes, no JSON, or too large.
+    NotInVersion1 = 419, "The recipient's client cannot read this";
     /// The WebAssembly module is not loaded yet: `await init()` first.
     NotInitialised = 450, "Not loaded yet: await init() first";
     /// A setting or an argument is not usable.
@@ -88,6 +100,8 @@ codes! {
     Closed = 453, "The client was closed";
     /// A handler of the page threw, or rejected.
     HandlerFailed = 454, "A handler of the page failed";
+    /// What this device kept of itself cannot be read.
+    Damaged = 455, "What was kept on this device is damaged";
     /// The server is going away; another, or the same one later, will answer.
     GoingAway = 503, "The server is going away";
     /// This address has too many connections, or the server has.
@@ -96,6 +110,14 @@ codes! {
     SlowConsumer = 505, "Too much waited to be read";
     /// The other side was silent for two heartbeats.
     Silent = 506, "Nothing was heard for too long";
+    /// The disk of the server is full; nothing was accepted.
+    StoreFull = 507, "The server has no room";
+    /// The disk of the server failed; it accepts nothing any more.
+    StoreBroken = 508, "The server cannot store";
+    /// The server has as many large messages under way as it takes.
+    Busy = 509, "Too many large messages at once";
+    /// An earlier message of the same device has not come yet.
+    OutOfOrder = 520, "An earlier message is missing";
     /// More messages, faster, than one connection may send.
     RateLimited = 529, "Too many messages at once";
     /// The outbox of the client is full.
@@ -104,6 +126,8 @@ codes! {
     Timeout = 551, "No answer in time";
     /// No connection could be made.
     Unreachable = 552, "No connection";
+    /// This device could not keep the message, so it was not sent.
+    NotKept = 553, "This device could not keep the message";
 }
 
 impl Code {

@@ -16,6 +16,7 @@ pub mod limits;
 mod message;
 mod peer;
 pub mod v1;
+pub mod v2;
 
 pub use code::{Code, Disposition};
 pub use credential::{Checksum, Credential, HexError};

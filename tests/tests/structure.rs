@@ -89,9 +89,11 @@ fn who_may_import_whom() {
     let packages = packages();
     let allowed = |package: &str| -> Option<BTreeSet<&str>> {
         Some(match package {
-            "msr-protocol" => BTreeSet::new(),
+            "msr-protocol" | "msr-store" => BTreeSet::new(),
+            "msr-delivery" => ["msr-protocol"].into(),
             "msr-client" | "msr-bench" => ["msr-protocol"].into(),
-            "msr-server" | "msgsrouter" => ["msr-protocol", "msr-client"].into(),
+            "msr-server" => ["msr-protocol", "msr-client", "msr-delivery", "msr-store"].into(),
+            "msgsrouter" => ["msr-protocol", "msr-client"].into(),
             _ => return None,
         })
     };

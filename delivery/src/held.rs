@@ -1,0 +1,117 @@
+//! What is known in memory of each entry that waits: little, because there may be millions.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use crate::{DeviceIndex, Origin};
+
+/// What is known of entries, by arrival.
+pub(crate) type ByArrival<T> = HashMap<u64, T, BuildHasherDefault<ArrivalHasher>>;
+
+/// An entry that somebody has not acknowledged yet. Its bytes are on disk, or in memory until they are.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) bytes: u32,
+    /// How many of the devices have not acknowledged it.
+    pub(crate) remaining: u32,
+    devices: Devices,
+    outbox_epoch: u64,
+    number: u64,
+    /// [`NOBODY`] when there is nobody to be told.
+    sender: DeviceIndex,
+    /// The sender is among the recipients, so its own devices' acknowledgements count.
+    pub(crate) to_self: bool,
+    /// A message, not a receipt.
+    pub(crate) is_message: bool,
+}
+
+/// An index no device gets.
+const NOBODY: DeviceIndex = DeviceIndex(u32::MAX);
+
+/// Nearly always one.
+#[derive(Debug)]
+enum Devices {
+    One([DeviceIndex; 1]),
+    Several(Box<[DeviceIndex]>),
+}
+
+impl Devices {
+    fn of(devices: &[DeviceIndex]) -> Self {
+        match devices {
+            [device] => Self::One([*device]),
+            devices => Self::Several(devices.into()),
+        }
+    }
+}
+
+impl Held {
+    /// A message with where its receipts go, if anybody is to get them.
+    pub(crate) fn message(bytes: u32, devices: &[DeviceIndex], origin: Option<Origin>, to_self: bool) -> Self {
+        let Origin { device: sender, outbox_epoch, number } = origin.unwrap_or(Origin { device: NOBODY, outbox_epoch: 0, number: 0 });
+        let remaining = u32::try_from(devices.len()).unwrap_or(u32::MAX);
+        Self { bytes, remaining, devices: Devices::of(devices), outbox_epoch, number, sender, to_self, is_message: true }
+    }
+
+    /// A receipt.
+    pub(crate) fn receipt(bytes: u32, devices: &[DeviceIndex]) -> Self {
+        Self { is_message: false, ..Self::message(bytes, devices, None, false) }
+    }
+
+    /// Every device it was queued for.
+    pub(crate) fn devices(&self) -> &[DeviceIndex] {
+        match &self.devices {
+            Devices::One(device) => device,
+            Devices::Several(devices) => devices,
+        }
+    }
+
+    /// One more device waits for it.
+    pub(crate) fn add_device(&mut self, device: DeviceIndex) {
+        let devices: Vec<DeviceIndex> = self.devices().iter().copied().chain([device]).collect();
+        self.devices = Devices::of(&devices);
+        self.remaining += 1;
+    }
+
+    /// Where its receipts go.
+    pub(crate) fn origin(&self) -> Option<Origin> {
+        let Self { sender, outbox_epoch, number, .. } = *self;
+        (sender != NOBODY).then_some(Origin { device: sender, outbox_epoch, number })
+    }
+}
+
+/// Arrivals are counted by this server, so nobody can choose them to collide: one multiplication spreads them.
+#[derive(Debug, Default)]
+pub(crate) struct ArrivalHasher(u64);
+
+impl Hasher for ArrivalHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_small() {
+        assert!(size_of::<Held>() <= 48, "{}", size_of::<Held>());
+    }
+
+    #[test]
+    fn devices_are_added() {
+        let mut held = Held::receipt(5, &[DeviceIndex(1)]);
+        held.add_device(DeviceIndex(7));
+        assert_eq!((held.devices(), held.remaining, held.origin()), ([DeviceIndex(1), DeviceIndex(7)].as_slice(), 2, None));
+    }
+}

@@ -1,0 +1,396 @@
+//! Every frame, with its tag and its fields in the order of the wire.
+
+use super::entry::{Device, DeviceHeader, Exception, MessageId};
+use super::field::{Bytes16, Field, FieldError, List, Rest, Varint};
+use crate::Credential;
+
+/// The bytes in front of a frame's body: its tag, and the length of the body in 3 bytes, little-endian.
+pub const HEADER_BYTES: usize = 4;
+
+/// Why bytes are no frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    /// A tag that is not in the list.
+    #[error("no frame has the tag {0:#04x}")]
+    Tag(u8),
+    /// A field of the frame, or its length, is wrong.
+    #[error("{0}")]
+    Field(#[from] FieldError),
+    /// Bytes are left over after the last field.
+    #[error("{0} bytes after the last field")]
+    LeftOver(usize),
+}
+
+macro_rules! frames {
+    ($($(#[$doc:meta])* $tag:literal $name:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ty,)* })*) => {
+        /// One frame. The comment of each says who sends it: **C** the client, **S** the server.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub enum Frame<'a> {
+            $($(#[$doc])* $name { $($(#[$field_doc])* $field: $kind,)* },)*
+        }
+
+        /// The tag of each frame, by its name.
+        #[allow(non_upper_case_globals, missing_docs)]
+        pub mod tags {
+            $(pub const $name: u8 = $tag;)*
+        }
+
+        impl<'a> Frame<'a> {
+            /// Every tag with the name of its frame, for documents and tests.
+            pub const TAGS: &'static [(u8, &'static str)] = &[$(($tag, stringify!($name)),)*];
+
+            /// Appends the frame to `out`.
+            pub fn write(&self, out: &mut Vec<u8>) {
+                let start = out.len();
+                out.extend_from_slice(&[self.tag(), 0, 0, 0]);
+                match self {
+                    $(Self::$name { $($field,)* } => { $($field.write(out);)* })*
+                }
+                let length = (out.len() - start - HEADER_BYTES).to_le_bytes();
+                debug_assert_eq!(length[3], 0, "a frame of more than 16 MiB");
+                out[start + 1..start + HEADER_BYTES].copy_from_slice(&length[..3]);
+            }
+
+            /// The byte that stands first.
+            #[must_use]
+            pub fn tag(&self) -> u8 {
+                match self {
+                    $(Self::$name { .. } => $tag,)*
+                }
+            }
+
+            fn read_body(tag: u8, bytes: &mut &'a [u8]) -> Result<Self, FrameError> {
+                Ok(match tag {
+                    $($tag => Self::$name { $($field: Field::read(bytes)?,)* },)*
+                    _ => return Err(FrameError::Tag(tag)),
+                })
+            }
+        }
+    };
+}
+
+frames! {
+    /// S. The first frame of a connection.
+    0x01 Challenge {
+        /// What a signature must cover; used once.
+        nonce: [u8; 32],
+        /// The server's clock, ms since 1970.
+        time_ms: i64,
+        /// The server's name; never what a client signs.
+        server: &'a str,
+    }
+    /// C. Who registers, on which device, and what that device last saw.
+    0x02 Hello {
+        /// Must be the MD5 of the three words.
+        credential: Credential,
+        /// Random, chosen by the device once.
+        device: Bytes16,
+        /// What a person calls the device.
+        device_name: &'a str,
+        /// JSON string.
+        name: &'a str,
+        /// JSON string.
+        email: &'a str,
+        /// JSON string: 32 hex digits, the MD5 of the secret.
+        secret: &'a str,
+        /// JSON object.
+        location: &'a str,
+        /// Whether others may find the peer.
+        publish: bool,
+        /// The client's clock, ms since 1970; comes back in `Welcome`.
+        time_ms: i64,
+        /// Names the numbering of this device's outbox; random, new when the outbox is.
+        outbox_epoch: u64,
+        /// The epoch of the queue this device knows, if it knows one.
+        queue_epoch: Option<u64>,
+        /// The start of the server in which the device got its last entry.
+        start: u64,
+        /// The sequence of the last entry it has handled; 0 for none.
+        handled: u64,
+        /// Over the challenge; empty while identities are MD5.
+        signature: &'a [u8],
+    }
+    /// S. The registration holds.
+    0x03 Welcome {
+        /// `time_ms` of the `Hello`.
+        origin_time_ms: i64,
+        /// When it came, by the server's clock.
+        receive_time_ms: i64,
+        /// How long the server took, in µs.
+        process_time_us: Varint,
+        /// The epoch of this device's queue.
+        queue_epoch: u64,
+        /// Names this start of the server.
+        start: u64,
+        /// The highest number of this device's outbox epoch that is accepted.
+        accepted: Varint,
+        /// How many entries wait in the queue.
+        waiting: Varint,
+        /// Whether entries were lost: the epoch is new, or the server's store older than what the device has seen.
+        gap: bool,
+        /// How many entries, and how many bytes of them, may be under way unacknowledged.
+        window_entries: Varint,
+        /// See `window_entries`.
+        window_bytes: Varint,
+        /// The largest body of one `Send`, bytes.
+        message_bytes: Varint,
+        /// What is longer than that travels in pieces of it, bytes.
+        piece_bytes: Varint,
+        /// How often a `Ping` is due, ms; silence for two of them ends the connection.
+        heartbeat_ms: Varint,
+    }
+    /// S. The connection will be closed with the close code of `code`.
+    0x04 Refused {
+        /// A code of the protocol.
+        code: u16,
+        /// For a person.
+        reason: &'a str,
+    }
+    /// C. Asks for a `Pong`.
+    0x05 Ping {
+        /// The client's clock, ms since 1970.
+        time_ms: i64,
+    }
+    /// S. Answers a `Ping`.
+    0x06 Pong {
+        /// `time_ms` of the `Ping`.
+        origin_time_ms: i64,
+        /// The server's clock.
+        receive_time_ms: i64,
+    }
+    /// C. Signs out; the server closes the connection.
+    0x07 Bye {}
+
+    /// C. A message.
+    0x10 Send {
+        /// Counts up by one within the outbox epoch.
+        number: Varint,
+        /// Bit 0 realtime, bit 1 asks for a reply, bit 2 bytes rather than JSON.
+        flags: u8,
+        /// How long it is kept for who is away, ms.
+        expire_after_ms: Varint,
+        /// Whom it is for.
+        recipients: List<Credential>,
+        /// The revision of the device list it was made for; 0 for any.
+        revision: Varint,
+        /// What each recipient device gets beside the shared payload.
+        device_headers: List<DeviceHeader<'a>>,
+        /// The message this replies to.
+        reply_to: Option<MessageId>,
+        /// JSON string.
+        subject: &'a str,
+        /// Any bytes.
+        payload: Rest<'a>,
+    }
+    /// C. Opens a message too large for one frame; its `Piece`s follow, with frames of other messages between them.
+    0x11 Begin {
+        /// Its number.
+        number: Varint,
+        /// The length of the body of its `Send` frame, bytes.
+        total_bytes: Varint,
+    }
+    /// C. The next bytes of the body of a `Send` frame.
+    0x12 Piece {
+        /// The number of its `Begin`.
+        number: Varint,
+        /// Where they belong; each piece goes on where the one before ended.
+        offset: Varint,
+        /// At most `piece_bytes` of them.
+        payload: Rest<'a>,
+    }
+    /// C. Takes the place of a message that was taken back before it was sent.
+    0x13 Void {
+        /// Its number.
+        number: Varint,
+    }
+    /// S. The message is on disk for every recipient device that has not acknowledged it.
+    0x14 Accepted {
+        /// Its number.
+        number: Varint,
+        /// When, by the server's clock, ms since 1970.
+        timestamp_ms: i64,
+        /// The recipients for whom it is not queued: their place in `recipients`, and why.
+        exceptions: List<Exception>,
+    }
+    /// S. The message was not accepted, for any recipient. After a 5xx, later numbers are refused until it comes again.
+    0x15 Rejected {
+        /// Its number.
+        number: Varint,
+        /// Why.
+        code: u16,
+        /// For a person.
+        reason: &'a str,
+    }
+
+    /// S. An entry of the queue: see [`super::Entry`].
+    0x20 Deliver {
+        /// Rises from entry to entry within an epoch, not by one.
+        sequence: u64,
+        /// An [`super::Entry`], the same bytes for every device.
+        entry: Rest<'a>,
+    }
+    /// S. An entry too large for one frame takes its place in the order; its `DeliverPiece`s follow, with other frames
+    /// between them. Later entries of the same sending device are to wait for it.
+    0x21 DeliverBegin {
+        /// Its sequence.
+        sequence: u64,
+        /// The sending device; zeros when there is none.
+        sender: Bytes16,
+        /// The length of the [`super::Entry`], bytes.
+        total_bytes: Varint,
+    }
+    /// S. The next bytes of an [`super::Entry`].
+    0x22 DeliverPiece {
+        /// The sequence of its `DeliverBegin`.
+        sequence: u64,
+        /// Where they belong; each piece goes on where the one before ended.
+        offset: Varint,
+        /// The bytes.
+        payload: Rest<'a>,
+    }
+    /// C. Every entry up to this one is handled.
+    0x23 Ack {
+        /// Its sequence.
+        sequence: u64,
+    }
+    /// S. How much of a large message a recipient has received; not kept.
+    0x24 Progress {
+        /// Its number.
+        number: Varint,
+        /// Which recipient.
+        recipient: Credential,
+        /// Bytes so far, on the device that has most.
+        bytes: Varint,
+    }
+    /// S. What a realtime message says is never queued: the entry without a sequence.
+    0x25 Realtime {
+        /// An [`super::Entry`].
+        entry: Rest<'a>,
+    }
+
+    /// C. Looks for peers.
+    0x30 Find {
+        /// Chosen by the client, comes back in `Found`.
+        ticket: Varint,
+        /// Text, never a pattern.
+        keyword: &'a str,
+    }
+    /// S. All that was found, one list.
+    0x31 Found {
+        /// The ticket of the `Find`.
+        ticket: Varint,
+        /// JSON objects as in version 1.
+        peers: List<&'a str>,
+    }
+    /// S. The devices of the peer itself; after registration and on each change.
+    0x32 Devices {
+        /// Counts the changes.
+        revision: Varint,
+        /// Each of them.
+        devices: List<Device<'a>>,
+    }
+    /// C. Retires a device of one's own; its queue is freed.
+    0x33 Retire {
+        /// Which.
+        device: Bytes16,
+    }
+    /// S. Something a client sent was not done, and no other frame says so.
+    0x34 Trouble {
+        /// Why.
+        code: u16,
+        /// For a person.
+        reason: &'a str,
+    }
+}
+
+/// The frames of one WebSocket message, in order; after an error nothing more.
+#[must_use]
+pub fn frames(message: &[u8]) -> Frames<'_> {
+    Frames { rest: message }
+}
+
+/// See [`frames`].
+#[derive(Debug, Clone)]
+pub struct Frames<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Frames<'a> {
+    fn read_one(&mut self) -> Result<Frame<'a>, FrameError> {
+        let [tag, low, middle, high] = Field::read(&mut self.rest)?;
+        let length = u32::from_le_bytes([low, middle, high, 0]) as usize;
+        let (mut body, rest) = self.rest.split_at_checked(length).ok_or(FieldError::Short)?;
+        let frame = Frame::read_body(tag, &mut body)?;
+        if !body.is_empty() {
+            return Err(FrameError::LeftOver(body.len()));
+        }
+        self.rest = rest;
+        Ok(frame)
+    }
+}
+
+impl<'a> Iterator for Frames<'a> {
+    type Item = Result<Frame<'a>, FrameError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let read = self.read_one();
+        if read.is_err() {
+            self.rest = &[];
+        }
+        Some(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn send() -> Frame<'static> {
+        Frame::Send {
+            number: Varint(300),
+            flags: 1,
+            expire_after_ms: Varint(604_800_000),
+            recipients: List(vec![Credential([7; 16]), Credential([9; 16])]),
+            revision: Varint(0),
+            device_headers: List(vec![DeviceHeader { device: [1; 16], header: b"key" }]),
+            reply_to: Some(MessageId { device: [2; 16], outbox_epoch: 5, number: Varint(1) }),
+            subject: "\"test\"",
+            payload: Rest(b"{\"mydata\":\"something\"}"),
+        }
+    }
+
+    #[test]
+    fn several_share_a_message() {
+        let ping = Frame::Ping { time_ms: -1 };
+        let mut message = Vec::new();
+        for frame in [&ping, &send(), &Frame::Bye {}] {
+            frame.write(&mut message);
+        }
+        assert_eq!(frames(&message).collect::<Result<Vec<_>, _>>(), Ok(vec![ping, send(), Frame::Bye {}]));
+    }
+
+    #[test]
+    fn cut_anywhere_it_is_an_error() {
+        let mut message = Vec::new();
+        send().write(&mut message);
+        for end in 1..message.len() {
+            assert!(frames(&message[..end]).any(|frame| frame.is_err()), "{end}");
+        }
+    }
+
+    #[test]
+    fn unknown_and_left_over() {
+        assert_eq!(frames(&[0xee, 0, 0, 0]).next(), Some(Err(FrameError::Tag(0xee))));
+        assert_eq!(frames(&[0x07, 1, 0, 0, 5]).next(), Some(Err(FrameError::LeftOver(1))));
+    }
+
+    #[test]
+    fn tags_are_unique() {
+        let mut tags: Vec<u8> = Frame::TAGS.iter().map(|&(tag, _)| tag).collect();
+        tags.dedup();
+        assert!(tags.is_sorted() && tags.len() == Frame::TAGS.len());
+    }
+}
