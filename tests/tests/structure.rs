@@ -89,10 +89,10 @@ fn who_may_import_whom() {
     let packages = packages();
     let allowed = |package: &str| -> Option<BTreeSet<&str>> {
         Some(match package {
-            "msr-protocol" | "msr-store" => BTreeSet::new(),
+            "msr-protocol" => BTreeSet::new(),
             "msr-delivery" => ["msr-protocol"].into(),
             "msr-client" | "msr-bench" => ["msr-protocol"].into(),
-            "msr-server" => ["msr-protocol", "msr-client", "msr-delivery", "msr-store"].into(),
+            "msr-server" => ["msr-protocol", "msr-client", "msr-delivery"].into(),
             "msgsrouter" => ["msr-protocol", "msr-client"].into(),
             _ => return None,
         })
