@@ -77,7 +77,7 @@ impl Receiver {
                     }
                     Kind::Ping => self.pongs.lock().await.write_all(&frame::client_pong(payload)).await?,
                     Kind::Close => bail!("the server closed with {}", close_code(payload)),
-                    Kind::Other => {}
+                    Kind::Binary | Kind::Other => {}
                 }
                 self.at += end;
             }

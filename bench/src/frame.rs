@@ -4,6 +4,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Text,
+    Binary,
     Close,
     Ping,
     Other,
@@ -49,6 +50,7 @@ pub(crate) fn server_frame(bytes: &[u8]) -> Option<(Kind, usize, usize)> {
     };
     let kind = match first & 0x0f {
         1 => Kind::Text,
+        2 => Kind::Binary,
         8 => Kind::Close,
         9 => Kind::Ping,
         _ => Kind::Other,

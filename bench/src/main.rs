@@ -1,11 +1,14 @@
-//! Measures a msgsrouter server with clients of dialect A: what a connection costs, and how many messages pass.
+//! Measures a msgsrouter server: with clients of dialect A what a connection costs, and how many messages pass; with
+//! devices of version 2 what messages cost that wait.
 //!
 //! Without `--server` it starts a server of its own, on a free port and with an empty store, and reads its memory and its
 //! processor time from `/proc`. Every run is bounded in connections and in time.
 #![allow(clippy::print_stdout)] // the report is what this program is for
 
+mod backlog;
 mod connection;
 mod connections;
+mod device;
 mod fanout;
 mod flow;
 mod frame;
@@ -44,6 +47,8 @@ enum What {
     Pairs(pairs::Pairs),
     /// One sends to many.
     Fanout(fanout::Fanout),
+    /// Messages that wait for devices that are away: memory, disk, restart. Only for a server of its own.
+    Backlog(backlog::Backlog),
 }
 
 #[tokio::main]
@@ -57,6 +62,7 @@ async fn main() -> Result<()> {
         What::Connections(connections) => connections.run(&server).await?,
         What::Pairs(pairs) => pairs.run(&server).await?,
         What::Fanout(fanout) => fanout.run(&server).await?,
+        What::Backlog(backlog) => backlog.run(server).await?,
     };
     println!("{}", if arguments.json { report.to_json() } else { report.to_text() });
     Ok(())

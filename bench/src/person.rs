@@ -1,5 +1,6 @@
 //! Who connects, and what they say: texts computed once, before anything is measured.
 
+use msr_protocol::v2::Frame;
 use msr_protocol::{Credential, JsonText, Message, Peer};
 
 /// A peer of dialect A.
@@ -19,6 +20,30 @@ impl Person {
         };
         let credential = peer.credential();
         Self { peer, credential }
+    }
+
+    /// The frame that registers its one device.
+    pub(crate) fn hello(&self) -> Vec<u8> {
+        let Self { peer, credential } = self;
+        let mut out = Vec::new();
+        let hello = Frame::Hello {
+            credential: *credential,
+            device: credential.0,
+            device_name: "bench",
+            name: peer.name.as_str(),
+            email: peer.email.as_str(),
+            secret: peer.secret.as_str(),
+            location: peer.location.0.as_str(),
+            publish: false,
+            time_ms: 0,
+            outbox_epoch: 1,
+            queue_epoch: None,
+            start: 0,
+            handled: 0,
+            signature: b"",
+        };
+        hello.write(&mut out);
+        out
     }
 
     /// The text that registers it.

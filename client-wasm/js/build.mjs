@@ -1,6 +1,6 @@
 // Makes the npm package in pkg/ out of what wasm-pack left in target/wasm-pack, and prints its size.
 //
-// The WebAssembly is optimised for size; the face is bundled with wasm-bindgen's glue, once for browsers (ESM) and once
+// The WebAssembly is made small (docs/decisions/package-size.md says what each step is worth); the face is bundled with wasm-bindgen's glue, once for browsers (ESM) and once
 // for Node (CommonJS, which `import` shares); the types are written for both kinds of module; the entry files of a few
 // lines are copied from entry/. pkg/package.json and pkg/README.md are tracked and stay as they are.
 
@@ -9,28 +9,40 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdir
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
+import binaryen from 'binaryen';
 import { build } from 'esbuild';
 
 const HERE = import.meta.dirname;
 const ROOT = join(HERE, '../..');
 const PKG = join(ROOT, 'pkg');
 const WASM = 'msgsrouter_bg.wasm';
-const BUILT_WASM = join(ROOT, 'target/wasm-pack', WASM);
+const BUILT = join(ROOT, 'target/wasm-pack');
+const GLUE = 'msgsrouter.js';
 const TRACKED = ['package.json', 'README.md'];
 
+const { Features } = binaryen;
 /** What rustc's wasm32-unknown-unknown uses, and every browser of the last years has. */
-const WASM_FEATURES = [
-  'bulk-memory',
-  'multivalue',
-  'mutable-globals',
-  'nontrapping-float-to-int',
-  'reference-types',
-  'sign-ext',
-].map((feature) => `--enable-${feature}`);
+const WASM_FEATURES =
+  Features.BulkMemory | Features.BulkMemoryOpt | Features.Multivalue | Features.MutableGlobals | Features.NontrappingFPToInt |
+  Features.ReferenceTypes | Features.SignExt;
+
+/** What a panic does before it traps: it words a text that nobody is there to read, since no panic hook is installed. */
+const PANICS = new RegExp(
+  [
+    /(core|std|alloc)(\[\w+\])?::panicking::/,
+    /^<.* as core(\[\w+\])?::fmt::Debug>::fmt|::PadAdapter as /,
+    /(slice_error|slice_index|len_mismatch|unwrap|expect|assert)_fail(ed)?(_rt|_inner)?$/,
+    /panic_already_(mutably_)?borrowed$|handle_(alloc_)?error$|::rust_panic$/,
+  ].map(({ source }) => source).join('|'),
+);
+
+/** The end of a name that wasm-bindgen gives an import: random digits, which no compressor makes less of. */
+const IMPORT_HASH = /(?<=__wbg_\w+_)[0-9a-f]{16}(?!\w)/g;
 
 function main() {
-  if (!existsSync(BUILT_WASM)) throw new Error(`${BUILT_WASM} is missing: run wasm-pack first`);
+  if (!existsSync(join(BUILT, WASM))) throw new Error(`${join(BUILT, WASM)} is missing: run wasm-pack first`);
   clean();
+  nameImports();
   optimise();
   writeTypes();
   copyEntries();
@@ -43,8 +55,38 @@ function clean() {
   }
 }
 
+/** Counts the imports instead, in module and glue alike; the names keep their length, so that the module stays as it is. */
+function nameImports() {
+  const counts = new Map();
+  for (const name of [GLUE, WASM]) {
+    const path = join(BUILT, name);
+    const count = (hash) => {
+      if (!counts.has(hash)) counts.set(hash, String(counts.size).padStart(hash.length, '0'));
+      return counts.get(hash);
+    };
+    writeFileSync(path, readFileSync(path, 'latin1').replace(IMPORT_HASH, count), 'latin1');
+  }
+}
+
+/** Writes the module to pkg/. */
 function optimise() {
-  run('wasm-opt', ['-Os', ...WASM_FEATURES, BUILT_WASM, '-o', join(PKG, WASM)]);
+  const module = binaryen.readBinary(readFileSync(join(BUILT, WASM)));
+  module.setFeatures(WASM_FEATURES);
+  for (let index = 0; index < module.getNumFunctions(); index++) {
+    const ref = module.getFunctionByIndex(index);
+    const { name, module: importedFrom } = binaryen.getFunctionInfo(ref);
+    if (!importedFrom && PANICS.test(name)) binaryen.Function.setBody(ref, module.unreachable());
+  }
+  // What is inlined is repeated: that compresses less well than a call.
+  binaryen.setOptimizeLevel(2);
+  binaryen.setShrinkLevel(1);
+  binaryen.setAlwaysInlineMaxSize(0);
+  binaryen.setFlexibleInlineMaxSize(0);
+  binaryen.setOneCallerInlineMaxSize(0);
+  module.optimize();
+  if (!module.validate()) throw new Error('the optimised module is not valid');
+  writeFileSync(join(PKG, WASM), module.emitBinary());
+  module.dispose();
 }
 
 async function bundle() {

@@ -7,12 +7,14 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use gloo_timers::callback::Timeout;
+use js_sys::Uint8Array;
 use msr_client::{Input, Moment, Output, Session};
+use msr_protocol::v2::{Frame, frames};
 use wasm_bindgen::prelude::*;
 
 use crate::face::Face;
-use crate::reader;
-use crate::socket::{ABNORMAL_CLOSE, Listener, Socket};
+use crate::socket::{ABNORMAL_CLOSE, Data, Listener, Socket};
+use crate::{reader, records};
 
 /// The longest wait that `setTimeout` knows; longer ones are armed again when it is over.
 const LONGEST_TIMEOUT_MS: f64 = i32::MAX as f64;
@@ -96,21 +98,24 @@ impl Driver {
 
     fn perform(&self, output: Output) {
         match output {
-            Output::OpenSocket { url } => self.open(&url),
+            Output::OpenSocket { url, subprotocol } => self.open(&url, subprotocol),
             Output::Transmit(text) => self.transmit(&text),
+            Output::TransmitFrames(message) => self.transmit_frames(&message),
             Output::CloseSocket { code } => {
                 if let Some(socket) = self.socket.take() {
                     socket.close(code);
                 }
             }
             Output::ProbeOrigin { url } => self.face.probe(&url),
+            Output::Restore { credential } => self.face.restore(&credential.to_string()),
+            Output::Persist { ticket, changes, strict } => self.face.persist(records::number(ticket.0), records::to_page(changes), strict),
             Output::Event(event) => self.face.tell(event),
         }
     }
 
-    fn open(&self, url: &str) {
+    fn open(&self, url: &str, subprotocol: Option<&str>) {
         let Some(this) = self.this.upgrade() else { return };
-        match self.face.open(url) {
+        match self.face.open(url, subprotocol) {
             Ok(web_socket) => drop(self.socket.replace(Some(Socket::new(web_socket, this)))),
             // What a page may not open (mixed content, a policy) looks like what cannot be reached.
             Err(_) => self.closed(ABNORMAL_CLOSE, String::new()),
@@ -122,7 +127,22 @@ impl Driver {
             socket.send(text);
         }
         if self.tracing.get() {
-            self.face.frame("out", text);
+            self.face.frame("out", text, JsValue::UNDEFINED);
+        }
+    }
+
+    fn transmit_frames(&self, message: &[u8]) {
+        // A copy: some sockets read what they are given only later.
+        let message = Uint8Array::from(message);
+        if let Some(socket) = self.socket.borrow().as_ref() {
+            socket.send_bytes(&message);
+        }
+        self.trace_frames("out", &message);
+    }
+
+    fn trace_frames(&self, direction: &str, message: &Uint8Array) {
+        if self.tracing.get() {
+            self.face.frame(direction, &list(&message.to_vec()), message.into());
         }
     }
 
@@ -148,20 +168,42 @@ impl Driver {
 }
 
 impl Listener for Driver {
-    fn opened(&self) {
-        self.input(Input::SocketOpened);
+    fn opened(&self, subprotocol: String) {
+        self.input(Input::SocketOpened { subprotocol: Some(subprotocol).filter(|chosen| !chosen.is_empty()) });
     }
 
-    fn came(&self, text: Option<String>) {
-        if let (true, Some(text)) = (self.tracing.get(), &text) {
-            self.face.frame("in", text);
-        }
-        let received = text.as_deref().and_then(reader::read);
-        self.input(received.map_or(Input::Unreadable, |received| Input::Received(Box::new(received))));
+    fn came(&self, data: Data) {
+        self.input(match data {
+            Data::Text(text) => {
+                if self.tracing.get() {
+                    self.face.frame("in", &text, JsValue::UNDEFINED);
+                }
+                reader::read(&text).map_or(Input::Unreadable, |received| Input::Received(Box::new(received)))
+            }
+            Data::Bytes(message) => {
+                self.trace_frames("in", &message);
+                Input::FrameReceived(message.to_vec())
+            }
+        });
     }
 
     fn closed(&self, code: u16, reason: String) {
         drop(self.socket.take());
         self.input(Input::SocketClosed { code, reason });
     }
+}
+
+/// The names of a message's frames, one a line.
+fn list(message: &[u8]) -> String {
+    let mut text = String::new();
+    for frame in frames(message) {
+        let Ok(frame) = frame else {
+            text.push_str("?\n");
+            break;
+        };
+        let name = Frame::TAGS.iter().find(|(tag, _)| *tag == frame.tag()).map_or("", |(_, name)| name);
+        text.push_str(name);
+        text.push('\n');
+    }
+    text
 }

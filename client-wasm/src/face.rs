@@ -5,6 +5,8 @@ use msr_client::{Event, Ticket};
 use wasm_bindgen::prelude::*;
 use web_sys::WebSocket;
 
+use crate::news::{PageAcceptance, PageDevice, PageIncoming, PageReceiptNews};
+use crate::records::WireChanges;
 use crate::settings::{PageError, PageReceipt, to_page};
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -13,13 +15,22 @@ export interface Status { state: number; offset: number; roundTrip?: number; out
 export interface Failure { code: number; reason: string; retry: boolean }
 export interface Sent { to: string; timestamp: string; status: 'sent' }
 export interface Face {
-  open(url: string): WebSocket;
+  open(url: string, subprotocol?: string): WebSocket;
   probe(url: string): void;
-  frame(direction: 'in' | 'out', text: string): void;
+  restore(credential: string): void;
+  persist(ticket: number, changes: Change[], strict: boolean): void;
+  frame(direction: 'in' | 'out', text: string, bytes?: Uint8Array<ArrayBuffer>): void;
   state(state: number): void;
   registered(): void;
   refused(failure: Failure): void;
-  message(text: string): void;
+  message(incoming: Incoming, bytes?: Uint8Array<ArrayBuffer>): void;
+  accepted(ticket: number, acceptance: Acceptance): void;
+  receipt(news: ReceiptNews): void;
+  reply(ticket: number, incoming: Incoming, bytes?: Uint8Array<ArrayBuffer>): void;
+  noReply(ticket: number, failure: Failure): void;
+  restored(ticket: number, id?: string): void;
+  gap(): void;
+  devices(devices: DeviceNews[]): void;
   sent(ticket: number, sent: Sent): void;
   notSent(ticket: number, failure: Failure): void;
   found(ticket: number, peers: string): void;
@@ -37,11 +48,15 @@ extern "C" {
     pub type Face;
 
     #[wasm_bindgen(method, catch)]
-    pub(crate) fn open(this: &Face, url: &str) -> Result<WebSocket, JsValue>;
+    pub(crate) fn open(this: &Face, url: &str, subprotocol: Option<&str>) -> Result<WebSocket, JsValue>;
     #[wasm_bindgen(method)]
     pub(crate) fn probe(this: &Face, url: &str);
     #[wasm_bindgen(method)]
-    pub(crate) fn frame(this: &Face, direction: &str, text: &str);
+    pub(crate) fn restore(this: &Face, credential: &str);
+    #[wasm_bindgen(method)]
+    pub(crate) fn persist(this: &Face, ticket: f64, changes: WireChanges, strict: bool);
+    #[wasm_bindgen(method)]
+    pub(crate) fn frame(this: &Face, direction: &str, text: &str, bytes: JsValue);
 
     #[wasm_bindgen(method)]
     fn state(this: &Face, state: u8);
@@ -50,7 +65,21 @@ extern "C" {
     #[wasm_bindgen(method)]
     fn refused(this: &Face, failure: JsValue);
     #[wasm_bindgen(method)]
-    fn message(this: &Face, text: &str);
+    fn message(this: &Face, incoming: JsValue, bytes: Option<Vec<u8>>);
+    #[wasm_bindgen(method)]
+    fn accepted(this: &Face, ticket: u32, acceptance: JsValue);
+    #[wasm_bindgen(method)]
+    fn receipt(this: &Face, news: JsValue);
+    #[wasm_bindgen(method)]
+    fn reply(this: &Face, ticket: u32, incoming: JsValue, bytes: Option<Vec<u8>>);
+    #[wasm_bindgen(method, js_name = noReply)]
+    fn no_reply(this: &Face, ticket: u32, failure: JsValue);
+    #[wasm_bindgen(method)]
+    fn restored(this: &Face, ticket: u32, id: Option<String>);
+    #[wasm_bindgen(method)]
+    fn gap(this: &Face);
+    #[wasm_bindgen(method)]
+    fn devices(this: &Face, devices: JsValue);
     #[wasm_bindgen(method)]
     fn sent(this: &Face, ticket: u32, sent: JsValue);
     #[wasm_bindgen(method, js_name = notSent)]
@@ -73,7 +102,20 @@ impl Face {
             Event::State(state) => self.state(state as u8),
             Event::Registered => self.registered(),
             Event::Refused(failure) => self.refused(error(failure)),
-            Event::Message(message) => self.message(&message.to_text()),
+            Event::Message(inbound) => self.message(to_page(&PageIncoming::from(&*inbound)), inbound.bytes),
+            Event::Accepted { ticket: Ticket(ticket), id, timestamp_ms, recipients } => {
+                self.accepted(ticket, to_page(&PageAcceptance::new(&id, timestamp_ms, recipients)));
+            }
+            Event::Receipt(receipt) => self.receipt(to_page(&PageReceiptNews::from(receipt))),
+            Event::Reply { ticket: Ticket(ticket), message } => {
+                self.reply(ticket, to_page(&PageIncoming::from(&*message)), message.bytes);
+            }
+            Event::NoReply { ticket: Ticket(ticket), failure } => self.no_reply(ticket, error(failure)),
+            Event::Restored { ticket: Ticket(ticket), id } => self.restored(ticket, id),
+            Event::Gap => self.gap(),
+            Event::Devices { revision: _, devices } => {
+                self.devices(to_page(&devices.into_iter().map(PageDevice::from).collect::<Vec<_>>()));
+            }
             Event::Sent { ticket: Ticket(ticket), message } => self.sent(ticket, to_page(&PageReceipt::from(&message))),
             Event::NotSent { ticket: Ticket(ticket), failure } => self.not_sent(ticket, error(failure)),
             Event::Found { ticket: Ticket(ticket), peers } => self.found(ticket, &array(&peers)),

@@ -2,12 +2,15 @@
 
 use std::rc::Rc;
 
-use msr_client::{Draft, Input, Ticket};
+use msr_client::{DeliveryTag, Input, PersistTicket, Ticket};
 use msr_protocol::JsonText;
 use wasm_bindgen::prelude::*;
 
+use crate::draft::WireDraft;
 use crate::driver::Driver;
 use crate::face::Face;
+use crate::news;
+use crate::records::{self, WireRows};
 use crate::settings::{PageStatus, WireSettings, to_page};
 
 #[wasm_bindgen]
@@ -57,17 +60,45 @@ impl Session {
 
     /// The answer to `Face.probe`.
     #[wasm_bindgen(js_name = originProbed)]
-    pub fn origin_probed(&self, refused: bool) {
-        self.0.input(Input::OriginProbed { refused });
+    pub fn origin_probed(&self, refused: bool, speaks_v2: Option<bool>) {
+        self.0.input(Input::OriginProbed { refused, speaks_v2 });
     }
 
-    /// Sends a message, or lets it wait in the outbox. `to`, `subject` and `content` are JSON texts. Gives the ticket
-    /// under which the face is told what became of it.
+    /// The answer to `Face.restore`: what is kept for that peer, and 32 random bytes.
+    pub fn restored(&self, credential: &str, rows: &WireRows, entropy: &[u8]) {
+        if let Some(snapshot) = records::from_page(credential, rows, entropy) {
+            self.0.input(Input::Restored(snapshot));
+        }
+    }
+
+    /// The answer to `Face.persist`: the changes are kept.
+    pub fn persisted(&self, ticket: f64) {
+        self.0.input(Input::Persisted { ticket: PersistTicket(records::count(ticket)) });
+    }
+
+    /// The answer to `Face.persist`: none of the changes is.
+    #[wasm_bindgen(js_name = persistFailed)]
+    pub fn persist_failed(&self, ticket: f64, reason: String) {
+        self.0.input(Input::PersistFailed { ticket: PersistTicket(records::count(ticket)), reason });
+    }
+
+    /// The handlers of a message are done with it.
+    pub fn handled(&self, tag: f64) {
+        self.0.input(Input::Handled(DeliveryTag(records::count(tag))));
+    }
+
+    /// Retires a device of the peer, 32 hex digits. `false` when that is none.
     #[must_use]
-    pub fn send(&self, to: String, subject: String, content: String, expire_after_ms: Option<f64>, realtime: bool) -> u32 {
-        let [to, subject, content] = [to, subject, content].map(JsonText::from_spelled);
-        let draft = Draft { to, subject, content, expire_after_ms, realtime };
-        let Ticket(ticket) = self.0.with(|session, now| session.send(draft, now));
+    pub fn retire(&self, device: &str) -> bool {
+        let Some(device) = news::read_device(device) else { return false };
+        self.0.input(Input::Retire(device));
+        true
+    }
+
+    /// Sends a message, or lets it wait in the outbox. Gives the ticket under which the face is told what became of it.
+    #[must_use]
+    pub fn send(&self, draft: WireDraft) -> u32 {
+        let Ticket(ticket) = self.0.with(|session, now| session.send(draft.into(), now));
         ticket
     }
 

@@ -13,6 +13,7 @@ const SETTINGS: &str = r#"
 /** `name`, `email`, `secret` and `location` are JSON texts. */
 export interface WireSettings {
   server: string; name: string; email: string; secret: string; location: string; publish: boolean; autoreconnect: boolean;
+  device: string;
 }
 "#;
 
@@ -36,6 +37,8 @@ extern "C" {
     fn publish(this: &WireSettings) -> bool;
     #[wasm_bindgen(method, getter)]
     fn autoreconnect(this: &WireSettings) -> bool;
+    #[wasm_bindgen(method, getter)]
+    fn device(this: &WireSettings) -> String;
 }
 
 impl From<WireSettings> for Settings {
@@ -47,7 +50,7 @@ impl From<WireSettings> for Settings {
             location: Location(JsonText::from_spelled(page.location())),
             publish: page.publish(),
         };
-        Self { server: page.server(), peer, autoreconnect: page.autoreconnect() }
+        Self { server: page.server(), peer, device: page.device(), autoreconnect: page.autoreconnect() }
     }
 }
 

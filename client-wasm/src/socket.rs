@@ -4,19 +4,28 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use wasm_bindgen::JsCast as _;
+use js_sys::Uint8Array;
 use wasm_bindgen::prelude::Closure;
-use web_sys::{CloseEvent, MessageEvent, WebSocket};
+use wasm_bindgen::{JsCast as _, JsValue};
+use web_sys::{BinaryType, CloseEvent, MessageEvent, WebSocket};
 
 /// The close code for a connection that ended without saying why (RFC 6455, 7.1.5).
 pub(crate) const ABNORMAL_CLOSE: u16 = 1006;
 
+/// What a message of the socket is.
+pub(crate) enum Data {
+    /// Text.
+    Text(String),
+    /// Binary.
+    Bytes(Uint8Array),
+}
+
 /// Who hears from the socket.
 pub(crate) trait Listener: 'static {
-    /// It is open.
-    fn opened(&self);
-    /// A text came; `None` for anything but text.
-    fn came(&self, text: Option<String>);
+    /// It is open; `subprotocol` is the one that the server chose, or empty.
+    fn opened(&self, subprotocol: String);
+    /// A message came.
+    fn came(&self, data: Data);
     /// It is closed, or never opened.
     fn closed(&self, code: u16, reason: String);
 }
@@ -31,12 +40,13 @@ pub(crate) struct Socket {
 
 impl Socket {
     pub(crate) fn new(web_socket: WebSocket, listener: Rc<impl Listener>) -> Self {
+        web_socket.set_binary_type(BinaryType::Arraybuffer);
         let has_opened = Rc::new(Cell::new(false));
         let on_open = Closure::<dyn Fn()>::new({
-            let (listener, has_opened) = (Rc::clone(&listener), Rc::clone(&has_opened));
+            let (listener, has_opened, web_socket) = (Rc::clone(&listener), Rc::clone(&has_opened), web_socket.clone());
             move || {
                 has_opened.set(true);
-                listener.opened();
+                listener.opened(web_socket.protocol());
             }
         });
         // A socket that a policy of the page forbids has an error event alone; every other one is closed after it.
@@ -50,7 +60,7 @@ impl Socket {
         });
         let on_message = Closure::<dyn Fn(MessageEvent)>::new({
             let listener = Rc::clone(&listener);
-            move |event: MessageEvent| listener.came(event.data().as_string())
+            move |event: MessageEvent| listener.came(read(&event.data()))
         });
         let on_close = Closure::<dyn Fn(CloseEvent)>::new(move |event: CloseEvent| listener.closed(event.code(), event.reason()));
         web_socket.set_onopen(Some(on_open.as_ref().unchecked_ref()));
@@ -63,6 +73,11 @@ impl Socket {
     /// A socket that is closing takes nothing more; its end is told by its close event.
     pub(crate) fn send(&self, text: &str) {
         let _ = self.web_socket.send_with_str(text);
+    }
+
+    /// As [`Socket::send`].
+    pub(crate) fn send_bytes(&self, message: &Uint8Array) {
+        let _ = self.web_socket.send_with_js_u8_array(message);
     }
 
     /// Says good-bye and hears no more.
@@ -80,4 +95,8 @@ impl Drop for Socket {
         self.web_socket.set_onclose(None);
         self.web_socket.set_onerror(None);
     }
+}
+
+fn read(data: &JsValue) -> Data {
+    data.as_string().map_or_else(|| Data::Bytes(Uint8Array::new(data)), Data::Text)
 }

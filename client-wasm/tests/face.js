@@ -4,8 +4,14 @@ class FakeSocket {
   constructor(log) {
     this.log = log;
   }
-  send(text) {
+  send(data) {
     if (this.throwing) throw new Error('not open');
+    if (typeof data !== 'string') {
+      this.log.push(`send ${data.length} bytes`);
+      this.last = data;
+      return;
+    }
+    const text = data;
     this.log.push(`send ${JSON.parse(text).subject}`);
     this.last = text;
     // A socket that answers before send() returns: the shell must not trip over itself.
@@ -22,21 +28,44 @@ export class FakeFace {
     this.log = [];
     this.sockets = [];
     this.refusing = false;
-    for (const name of ['state', 'refused', 'notSent', 'found', 'notFound', 'outbox', 'trouble', 'lost', 'probe', 'frame']) {
+    const plain = ['state', 'refused', 'notSent', 'found', 'notFound', 'outbox', 'trouble', 'lost', 'probe', 'restore', 'noReply', 'restored', 'gap'];
+    for (const name of plain) {
       this[name] = (...told) => this.log.push([name, ...told.map((each) => each?.code ?? each)].join(' '));
     }
   }
-  open(url) {
+  open(url, subprotocol) {
     if (this.refusing) throw new Error('a policy');
-    this.log.push(`open ${url}`);
+    this.log.push(['open', url, ...(subprotocol ? [subprotocol] : [])].join(' '));
     this.sockets.push(new FakeSocket(this.log));
     return this.sockets.at(-1);
   }
   registered() {
     this.log.push('registered');
   }
-  message(text) {
-    this.log.push(`message ${JSON.parse(text).content}`);
+  frame(direction, text, bytes) {
+    this.log.push(`frame ${direction} ${text.trim()}${bytes ? ` in ${bytes.length} bytes` : ''}`);
+  }
+  persist(ticket, changes, strict) {
+    this.ticket = ticket;
+    this.rows = (this.rows ?? []).concat(changes.filter(([, value]) => value));
+    const keys = changes.map(([key, value]) => (value instanceof Uint8Array ? '+' : '-') + key.slice(0, 8)).sort();
+    this.log.push(['persist', ...(strict ? ['strict'] : []), ...keys].join(' '));
+  }
+  message(incoming, bytes) {
+    this.incoming = incoming;
+    this.log.push(`message ${bytes ? `of ${bytes.length} bytes` : JSON.parse(incoming.text).content}`);
+  }
+  reply(ticket, incoming) {
+    this.log.push(`reply ${ticket} ${JSON.parse(incoming.text).content}`);
+  }
+  accepted(ticket, { id, timestamp, recipients }) {
+    this.log.push(`accepted ${ticket} ${id.slice(-1)} ${timestamp} ${JSON.stringify(recipients)}`);
+  }
+  receipt({ ticket, id, timestamp, recipient }) {
+    this.log.push(`receipt ${ticket} ${id.slice(-1)} ${timestamp} ${JSON.stringify(recipient)}`);
+  }
+  devices(devices) {
+    this.log.push(`devices ${JSON.stringify(devices)}`);
   }
   sent(ticket, sent) {
     this.log.push(`sent ${ticket} ${sent.status} ${sent.to} ${Number(sent.timestamp) > 0}`);
@@ -46,8 +75,24 @@ export class FakeFace {
   socket() {
     return this.sockets.at(-1);
   }
-  opened() {
+  opened(subprotocol) {
+    this.socket().protocol = subprotocol ?? '';
     this.socket().onopen({});
+  }
+  cameBytes(bytes) {
+    this.socket().onmessage({ data: bytes.slice().buffer });
+  }
+  lastBytes() {
+    return this.socket().last;
+  }
+  lastTicket() {
+    return this.ticket;
+  }
+  kept() {
+    return this.rows ?? [];
+  }
+  tag() {
+    return this.incoming.tag;
   }
   came(data) {
     this.socket().onmessage({ data });
@@ -82,5 +127,9 @@ export class FakeFace {
 }
 
 export function settings(server, autoreconnect) {
-  return { server, name: '"a"', email: '"b"', secret: '"c"', location: '{}', publish: false, autoreconnect };
+  return { server, name: '"a"', email: '"b"', secret: '"c"', location: '{}', publish: false, autoreconnect, device: 'desk' };
+}
+
+export function draft(to, content, more) {
+  return { to, subject: '"s"', content, bytes: undefined, expireAfter: undefined, realtime: false, id: undefined, request: undefined, replyTo: undefined, ...more };
 }

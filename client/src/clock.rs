@@ -16,12 +16,14 @@ const LATEST_MS: f64 = 8.64e15;
 pub(crate) struct Clock {
     last: Moment,
     offset_ms: f64,
+    /// How long the way was over which the offset was measured.
+    measured_over_ms: f64,
     round_trip_ms: Option<f64>,
 }
 
 impl Default for Clock {
     fn default() -> Self {
-        Self { last: Moment { monotonic_ms: 0.0, wall_ms: 0.0 }, offset_ms: 0.0, round_trip_ms: None }
+        Self { last: Moment { monotonic_ms: 0.0, wall_ms: 0.0 }, offset_ms: 0.0, measured_over_ms: 0.0, round_trip_ms: None }
     }
 }
 
@@ -40,12 +42,28 @@ impl Clock {
     /// Takes the answer to a registration: `offset` = receive time − message timestamp − half the round trip less the
     /// time spent in the server. A timestamp that is no number leaves the offset as it was.
     pub(crate) fn measure(&mut self, sent_ms: f64, received: Moment, timestamp: &JsonText, process_time_ms: Option<f64>) {
+        self.measure_against(sent_ms, received, whole_ms(timestamp), process_time_ms.unwrap_or(0.0));
+    }
+
+    /// As [`Clock::measure`], the server's time being a number already.
+    pub(crate) fn measure_against(&mut self, sent_ms: f64, received: Moment, server_ms: Option<f64>, process_time_ms: f64) {
         let round_trip_ms = received.monotonic_ms - sent_ms;
-        // NaN.clamp gives NaN, and max takes the other one.
-        let process_ms = process_time_ms.unwrap_or(0.0).max(0.0).min(round_trip_ms);
         self.round_trip_ms = Some(round_trip_ms);
-        if let Some(server_ms) = whole_ms(timestamp) {
-            self.offset_ms = (received.wall_ms - server_ms - (round_trip_ms - process_ms) / 2.0).round();
+        if let Some(server_ms) = server_ms.filter(|server_ms| server_ms.abs() <= LATEST_MS) {
+            // NaN.clamp gives NaN, and max takes the other one.
+            let travel_ms = round_trip_ms - process_time_ms.max(0.0).min(round_trip_ms);
+            self.offset_ms = (received.wall_ms - server_ms - travel_ms / 2.0).round();
+            self.measured_over_ms = travel_ms;
+        }
+    }
+
+    /// Takes another look at the server's clock. The offset lies within half the round trip of what is measured: one that
+    /// does already, and was measured over a shorter way, is the better one.
+    pub(crate) fn remeasure(&mut self, sent_ms: f64, received: Moment, server_ms: f64) {
+        let (known_ms, known_over_ms) = (self.offset_ms, self.measured_over_ms);
+        self.measure_against(sent_ms, received, Some(server_ms), 0.0);
+        if known_over_ms <= self.measured_over_ms && (known_ms - self.offset_ms).abs() <= self.measured_over_ms / 2.0 + 1.0 {
+            (self.offset_ms, self.measured_over_ms) = (known_ms, known_over_ms);
         }
     }
 
@@ -98,6 +116,17 @@ mod tests {
         clock.measure(1_000.0, at(1_080.0, 500_000.0), &text("400000"), Some(30.0));
         assert_eq!(clock.offset_ms(), 99_975.0);
         assert_eq!(clock.server_ms(at(0.0, 500_000.0)), 400_025);
+    }
+
+    #[test]
+    fn a_slow_answer_does_not_spoil_what_a_fast_one_said() {
+        let mut clock = Clock::default();
+        clock.measure_against(0.0, at(20.0, 1_000.0), Some(900.0), 0.0);
+        assert_eq!(clock.offset_ms(), 90.0);
+        clock.remeasure(100.0, at(300.0, 1_280.0), 1_190.0 - 90.0);
+        assert_eq!((clock.offset_ms(), clock.round_trip_ms()), (90.0, Some(200.0)), "it lies within what the slow one says");
+        clock.remeasure(300.0, at(500.0, 87_000_000.0), 1_400.0);
+        assert_eq!(clock.offset_ms(), 87_000_000.0 - 1_400.0 - 100.0, "the clock on the wall was set");
     }
 
     #[test]

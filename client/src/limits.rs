@@ -47,3 +47,61 @@ pub const SETTLED_SEARCHES: usize = 64;
 
 /// What a message takes beside its recipients, subject and content.
 pub const MESSAGE_ENVELOPE_BYTES: usize = 160;
+
+/// How many bytes wait in the outbox of version 2, which is on disk and in memory; what would exceed them is refused.
+pub const DURABLE_OUTBOX_BYTES: usize = 64 * 1024 * 1024;
+
+/// The largest message of version 2 that is taken in; a server may take less.
+pub const DURABLE_MESSAGE_BYTES: usize = 15 * 1024 * 1024;
+
+/// The longest id that a page may give a message.
+pub const MESSAGE_ID_BYTES: usize = 256;
+
+/// Numbers without a message in front of one that has: more are not told one by one, the numbers start anew instead.
+pub const VOIDS: u64 = 10_000;
+
+/// Of how many accepted messages receipts are told under their tickets.
+pub const RECEIPTS: usize = 10_000;
+
+/// How many requests wait for their answer; the next one is refused.
+pub const REQUESTS: usize = 1_000;
+
+/// How many accepted messages are known by the ids that the page gave them.
+pub const KNOWN_IDS: usize = 1_000;
+
+/// Of how many outboxes is known what was handled of them.
+pub const MARKS: usize = 10_000;
+
+/// The largest entry that a server may deliver.
+pub const ENTRY_BYTES: usize = 16 * 1024 * 1024;
+
+/// So many handled entries are acknowledged at once.
+pub const ACK_ENTRIES: u64 = 16;
+
+/// Fewer are acknowledged when the first of them has waited for so long.
+pub const ACK_DELAY_MS: f64 = 50.0;
+
+/// How long to wait after the store refused notes that nobody waits for.
+pub const PERSIST_RETRY_MS: f64 = 1_000.0;
+
+/// How often a server that says nothing else is asked whether it is there, and the bounds of what it may say.
+pub const HEARTBEAT_MS: f64 = 10_000.0;
+/// See [`HEARTBEAT_MS`].
+pub const HEARTBEAT_LEAST_MS: f64 = 1_000.0;
+/// See [`HEARTBEAT_MS`].
+pub const HEARTBEAT_MOST_MS: f64 = 300_000.0;
+
+/// After the network came back, or the page from its sleep, the server must be heard by then.
+pub const WAKE_TIMEOUT_MS: f64 = 5_000.0;
+
+/// A binary message takes no further frame when it is that long.
+pub const TRANSMIT_BYTES: usize = 64 * 1024;
+
+/// After so many bytes of a large message the server is asked whether it has read them.
+pub const UPLOAD_PING_BYTES: u64 = 128 * 1024;
+
+/// What is larger than that is taken for a message in pieces until a server says where it draws the line.
+pub const PIECE_BYTES: usize = 32 * 1024;
+
+/// The smallest pieces that a server may ask for.
+pub const PIECE_LEAST_BYTES: usize = 1_024;

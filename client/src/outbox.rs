@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use msr_protocol::{Code, Credential, JsonText, Message};
 
 use crate::limits::{OUTBOX_BYTES, OUTBOX_MESSAGES};
-use crate::{Failure, Ticket};
+use crate::{Content, Draft, Failure, Ticket};
 
 /// A message that waits.
 #[derive(Debug)]
@@ -13,21 +13,38 @@ pub(crate) struct Outgoing {
     pub(crate) ticket: Ticket,
     /// Who wrote it; nobody's yet when the client did not know its peer then.
     pub(crate) author: Option<Credential>,
-    pub(crate) to: JsonText,
-    pub(crate) subject: JsonText,
+    pub(crate) draft: Draft,
+    /// The time at the server, as far as it was known.
     pub(crate) timestamp: JsonText,
-    pub(crate) content: JsonText,
+    /// By the clock on the wall.
+    pub(crate) sent_ms: i64,
     /// What it takes at most.
     pub(crate) bytes: usize,
     /// On the monotonic clock; infinite for never.
     pub(crate) deadline_ms: f64,
+    /// When nobody waits for an answer any more; infinite where none is awaited.
+    pub(crate) reply_by_ms: f64,
 }
 
 impl Outgoing {
-    /// The message as that sender writes it.
-    pub(crate) fn into_message(self, from: Credential) -> Message {
-        Message { to: self.to, from: JsonText::from(from), subject: self.subject, timestamp: self.timestamp, content: self.content }
+    /// The message as that sender writes it in version 1.
+    ///
+    /// # Errors
+    /// [`Code::InvalidArgument`] for what version 1 does not know: bytes, requests.
+    pub(crate) fn into_message(self, from: Credential) -> Result<Message, Failure> {
+        let Draft { to, subject, content, request, .. } = self.draft;
+        match content {
+            Content::Json(content) if request.is_none() => {
+                Ok(Message { to, from: JsonText::from(from), subject, timestamp: self.timestamp, content })
+            }
+            Content::Json(_) | Content::Bytes(_) => Err(beyond_version_1()),
+        }
     }
+}
+
+/// Why a message of version 2 is not sent to a server of version 1.
+pub(crate) fn beyond_version_1() -> Failure {
+    Failure { code: Code::InvalidArgument, detail: "The server speaks version 1, which has no bytes and no requests".to_owned() }
 }
 
 /// The messages that wait, oldest first.
@@ -56,6 +73,12 @@ impl Outbox {
         let outgoing = self.queue.pop_front()?;
         self.bytes -= outgoing.bytes;
         Some(outgoing)
+    }
+
+    /// Takes all out, oldest first.
+    pub(crate) fn drain(&mut self) -> Vec<Outgoing> {
+        self.bytes = 0;
+        self.queue.drain(..).collect()
     }
 
     /// Takes that one out; `false` when it does not wait here.
@@ -97,8 +120,17 @@ mod tests {
 
     fn outgoing(number: u32, bytes: usize, deadline_ms: f64) -> Outgoing {
         let empty = JsonText::empty_string;
-        let (to, subject, timestamp, content) = (empty(), empty(), empty(), empty());
-        Outgoing { ticket: Ticket(number), author: None, to, subject, timestamp, content, bytes, deadline_ms }
+        let draft = Draft::new(empty(), empty(), empty());
+        Outgoing {
+            ticket: Ticket(number),
+            author: None,
+            draft,
+            timestamp: empty(),
+            sent_ms: 0,
+            bytes,
+            deadline_ms,
+            reply_by_ms: f64::INFINITY,
+        }
     }
 
     #[test]

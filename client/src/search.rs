@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use msr_protocol::{Code, Credential, JsonText, Message, limits};
+use msr_protocol::{Code, Credential, JsonText, Message, limits, string_value};
 
 use crate::limits::{SEARCH_QUIET_MS, SEARCH_TIMEOUT_MS, SEARCHES, SETTLED_SEARCHES};
 use crate::{Answered, Failure, Ticket};
@@ -81,6 +81,20 @@ impl Searches {
             timestamp: JsonText::milliseconds(origin_ms),
             content: JsonText::from_spelled([r#"{"target":"peer","keyword":"#, search.keyword.as_str(), "}"].concat()),
         })
+    }
+
+    /// The number and keyword of a search that was not asked on this connection yet, in version 2.
+    pub(crate) fn next_question(&mut self) -> Option<(u64, String)> {
+        let search = self.pending.iter_mut().find(|search| search.asked.is_none())?;
+        search.asked = Some(Asked { origin_ms: i64::from(search.ticket.0), peers: Vec::new(), quiet_at_ms: f64::INFINITY });
+        // What is no string was refused before.
+        Some((u64::from(search.ticket.0), string_value(search.keyword.as_str()).unwrap_or_default()))
+    }
+
+    /// Takes an answer of version 2; `None` when it comes too late.
+    pub(crate) fn found(&mut self, number: u64, peers: Vec<JsonText>) -> Option<Outcome> {
+        let at = self.pending.iter().position(|search| search.asked.is_some() && u64::from(search.ticket.0) == number)?;
+        Some((self.remove(at), Ok(peers)))
     }
 
     /// Takes an answer. One that echoes no timestamp is taken for the oldest search; what has no status either is none.
@@ -243,6 +257,17 @@ mod tests {
             assert_eq!(searches.answered(&hit(None, Some(f64::INFINITY)), 0.0), Reply::Taken);
         }
         assert_eq!(searches.answered(&hit(None, Some(f64::NAN)), 0.0), found(1, limits::FOUND_PEERS));
+    }
+
+    #[test]
+    fn version_2_knows_them_by_number() {
+        let mut searches = Searches::default();
+        searches.push(Ticket(5), JsonText::string("a \"b\""), 0.0).unwrap();
+        assert_eq!(searches.found(5, Vec::new()), None, "not asked yet");
+        assert_eq!(searches.next_question(), Some((5, "a \"b\"".to_owned())));
+        assert_eq!(searches.next_question(), None);
+        assert_eq!(searches.found(6, Vec::new()), None);
+        assert_eq!(searches.found(5, vec![JsonText::empty_object()]), Some((Ticket(5), Ok(vec![JsonText::empty_object()]))));
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub(crate) fn probe(url: &str) -> Option<String> {
 
 /// Whether the scheme is the secure one, and `host:port` without a user's name.
 fn authority(url: &str) -> Option<(bool, &str)> {
-    let (scheme, rest) = url.split_once("://")?;
+    let (scheme, rest) = url.split_once(':').and_then(|(scheme, rest)| Some((scheme, rest.strip_prefix("//")?)))?;
     let secure = scheme.eq_ignore_ascii_case("wss");
     if !secure && !scheme.eq_ignore_ascii_case("ws") {
         return None;

@@ -10,7 +10,7 @@ use msr_protocol::{Code, Disposition, Peer};
 use stage::{SERVER, Stage, answer, closed, credential, events, failure, received, registration_answer, retry_in_ms, settings};
 
 fn open() -> Output {
-    Output::OpenSocket { url: SERVER.to_owned() }
+    Output::OpenSocket { url: SERVER.to_owned(), subprotocol: None }
 }
 
 fn event(event: Event) -> Output {
@@ -75,7 +75,7 @@ fn a_connection_that_does_not_open_asks_why_now_and_then() {
         let mut outputs = stage.input(closed(1006));
         if outputs == [Output::ProbeOrigin { url: "http://127.0.0.1:55688/origin".to_owned() }] {
             probes.push(failures);
-            outputs = stage.input(Input::OriginProbed { refused: false });
+            outputs = stage.input(Input::OriginProbed { refused: false, speaks_v2: None });
         }
         assert_eq!(stage.wait(retry_in_ms(&outputs).unwrap()), [open()]);
     }
@@ -87,7 +87,7 @@ fn a_refused_origin_is_refused_for_good() {
     let mut stage = Stage::new(1);
     stage.input(Input::Connect(settings()));
     stage.input(closed(1006));
-    assert_eq!(stage.input(Input::OriginProbed { refused: true }), [event(Event::Refused(failure(Code::OriginRefused)))]);
+    assert_eq!(stage.input(Input::OriginProbed { refused: true, speaks_v2: None }), [event(Event::Refused(failure(Code::OriginRefused)))]);
     assert_eq!(stage.session.poll_timeout(), None);
 }
 
@@ -100,8 +100,8 @@ fn an_answer_that_comes_too_late_is_not_taken_for_another() {
     stage.input(Input::Close);
     stage.input(Input::Connect(settings()));
     stage.input(closed(1006));
-    assert_eq!(stage.input(Input::OriginProbed { refused: true }), [], "of the server before");
-    assert!(retry_in_ms(&stage.input(Input::OriginProbed { refused: false })).is_some());
+    assert_eq!(stage.input(Input::OriginProbed { refused: true, speaks_v2: None }), [], "of the server before");
+    assert!(retry_in_ms(&stage.input(Input::OriginProbed { refused: false, speaks_v2: None })).is_some());
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn without_autoreconnect_the_first_failure_is_the_last() {
     let mut stage = Stage::new(1);
     stage.input(Input::Connect(once.clone()));
     stage.input(closed(1006));
-    assert_eq!(stage.input(Input::OriginProbed { refused: false }), [event(Event::Refused(failure(Code::Unreachable)))]);
+    assert_eq!(stage.input(Input::OriginProbed { refused: false, speaks_v2: None }), [event(Event::Refused(failure(Code::Unreachable)))]);
 
     stage.input(Input::Connect(once));
     stage.register();
@@ -207,7 +207,7 @@ fn a_wake_ends_the_wait_but_does_not_spin() {
 
     for round in 0..50 {
         stage.input(closed(1006));
-        stage.input(Input::OriginProbed { refused: false });
+        stage.input(Input::OriginProbed { refused: false, speaks_v2: None });
         let before = stage.now.monotonic_ms;
         let attempts = [stage.input(Input::Wake), stage.wait(limits::ATTEMPT_INTERVAL_MS)].concat();
         assert_eq!(attempts, [open()], "{round}");

@@ -184,14 +184,14 @@ fn what_comes_is_handed_over_or_told() {
     let mut stage = Stage::registered();
     let text = answer("test", 7, r#"{"hello":"world"}"#);
     let message = msr_client::native::read(&text).unwrap().message;
-    assert_eq!(stage.input(received(&text)), [event(Event::Message(message))]);
+    assert_eq!(stage.input(received(&text)), [event(Event::Message(Box::new(message.into())))]);
     let broken = text.replace("world", "World");
     assert_eq!(stage.input(received(&broken)), [event(Event::Trouble(failure(Code::BadChecksum)))]);
     assert_eq!(stage.input(Input::Unreadable), [event(Event::Trouble(failure(Code::BadMessage)))]);
     for subject in ["register", "find", "query", "bye"] {
         let text = answer(subject, 7, r#"{"status":200,"originTime":7}"#);
         let message = msr_client::native::read(&text).unwrap().message;
-        assert_eq!(stage.input(received(&text)), [event(Event::Message(message))], "{subject}: nobody asked");
+        assert_eq!(stage.input(received(&text)), [event(Event::Message(Box::new(message.into())))], "{subject}: nobody asked");
     }
     stage.input(Input::Close);
     assert_eq!(stage.input(received(&text)), [event(Event::Trouble(failure(Code::Closed)))]);
@@ -204,7 +204,7 @@ fn a_message_may_come_before_the_registration_is_answered() {
     stage.open();
     let text = answer("test", 7, "1");
     let message = msr_client::native::read(&text).unwrap().message;
-    assert_eq!(stage.input(received(&text)), [event(Event::Message(message))]);
+    assert_eq!(stage.input(received(&text)), [event(Event::Message(Box::new(message.into())))]);
 }
 
 /// The search that was written, and its timestamp.
@@ -273,14 +273,14 @@ fn a_search_ends() {
 
 #[test]
 fn clocks_out_of_their_minds() {
-    let mut session = Session::new(0);
+    let mut session = Session::version_1(0);
     let wild = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, f64::MIN, -0.0, f64::MIN_POSITIVE];
     for (monotonic_ms, wall_ms) in wild.iter().flat_map(|&monotonic| wild.map(|wall| (monotonic, wall))) {
         let now = Moment { monotonic_ms, wall_ms };
         session.handle_input(Input::Connect(settings()), now);
         session.send(draft("1"), now);
         session.find(json("\"x\""), now);
-        session.handle_input(Input::SocketOpened, now);
+        session.handle_input(Input::SocketOpened { subprotocol: None }, now);
         session.handle_timeout(now);
         session.handle_input(closed(1006), now);
         assert!(session.poll_timeout().is_none_or(f64::is_finite));

@@ -54,7 +54,7 @@ fn settings() -> impl Strategy<Value = Settings> {
     let name = prop_oneof![4 => Just("\"\""), 1 => Just("\"other\"")];
     (server, name, any::<bool>()).prop_map(|(server, name, autoreconnect)| {
         let peer = Peer { name: json(name), ..Peer::default() };
-        Settings { server: server.to_owned(), peer, autoreconnect }
+        Settings { server: server.to_owned(), peer, device: String::new(), autoreconnect }
     })
 }
 
@@ -125,7 +125,7 @@ impl Checked {
             Step::Close => self.input(Input::Close),
             Step::Bye => self.input(Input::Bye),
             Step::Wake => self.input(Input::Wake),
-            Step::SocketOpened => self.input(Input::SocketOpened),
+            Step::SocketOpened => self.input(Input::SocketOpened { subprotocol: None }),
             Step::SocketClosed(code) => {
                 self.has_socket = false;
                 self.input(Input::SocketClosed { code, reason: String::new() });
@@ -133,11 +133,11 @@ impl Checked {
             Step::Answer { status, total, echoes, fits } => self.answer(status, total, echoes, fits),
             Step::Message { subject, fits } => self.received(&answer(subject, 7, "{\"a\":1}"), fits),
             Step::Unreadable => self.input(Input::Unreadable),
-            Step::OriginProbed(refused) => self.input(Input::OriginProbed { refused }),
+            Step::OriginProbed(refused) => self.input(Input::OriginProbed { refused, speaks_v2: None }),
             Step::Send { expire_after_ms, realtime, content } => {
                 let (to, subject) = (json("[\"a\"]"), JsonText::string("test"));
                 let content = JsonText::from_spelled(content.to_owned());
-                let ticket = self.session.send(Draft { to, subject, content, expire_after_ms, realtime }, self.now);
+                let ticket = self.session.send(Draft { expire_after_ms, realtime, ..Draft::new(to, subject, content) }, self.now);
                 assert_eq!(self.open.insert(ticket, false), None);
             }
             Step::Find(keyword) => {
@@ -209,6 +209,7 @@ impl Checked {
                 }
                 Output::ProbeOrigin { url } => assert!(!self.has_socket && url.ends_with("/origin")),
                 Output::Event(event) => self.told(event),
+                Output::TransmitFrames(_) | Output::Restore { .. } | Output::Persist { .. } => panic!("this is version 1"),
             }
         }
         let status = self.session.status();
@@ -248,6 +249,13 @@ impl Checked {
                 assert_ne!(waiting, self.waiting);
                 self.waiting = waiting;
             }
+            Event::Accepted { .. }
+            | Event::Receipt(_)
+            | Event::Reply { .. }
+            | Event::NoReply { .. }
+            | Event::Restored { .. }
+            | Event::Gap
+            | Event::Devices { .. } => panic!("this is version 1"),
             Event::Lost { retry_in_ms, .. } => assert!(retry_in_ms.is_none_or(|wait| (0.0..=30_000.0).contains(&wait))),
             Event::Message(_) | Event::Trouble(_) => {}
         }
@@ -264,7 +272,7 @@ proptest! {
     #[test]
     fn promises_hold_whatever_happens(seed: u64, steps in proptest::collection::vec((step(), clocks()), 1..120)) {
         let mut checked = Checked {
-            session: Session::new(seed),
+            session: Session::version_1(seed),
             now: Moment { monotonic_ms: 0.0, wall_ms: 1e12 },
             has_socket: false,
             request: None,

@@ -152,6 +152,16 @@ impl Exchange {
         unknown.map(|(place, _)| Exception { recipient: Varint(place as u64), code: Code::UnknownRecipient.number() }).collect()
     }
 
+    /// The next arrival, and sees to it that there are always enough reserved on disk.
+    pub(crate) fn new_arrival(&mut self) -> u64 {
+        let arrival = self.next_arrival;
+        self.next_arrival += 1;
+        if self.reserved_until.saturating_sub(self.next_arrival) < limits::RESERVED_ARRIVALS / 2 && self.open.reserve.is_none() {
+            self.open.reserve = Some(self.next_arrival + limits::RESERVED_ARRIVALS);
+        }
+        arrival
+    }
+
     /// Gives an entry its arrival, queues it, and starts sending it.
     pub(crate) fn enqueue(
         &mut self,
@@ -161,11 +171,7 @@ impl Exchange {
         expire_after_ms: u64,
         now: Now,
     ) -> u64 {
-        let arrival = self.next_arrival;
-        self.next_arrival += 1;
-        if self.reserved_until - self.next_arrival < limits::RESERVED_ARRIVALS / 2 && self.open.reserve.is_none() {
-            self.open.reserve = Some(self.next_arrival + limits::RESERVED_ARRIVALS);
-        }
+        let arrival = self.new_arrival();
         let keep_ms = i64::try_from(expire_after_ms.min(limits::EXPIRE_AFTER_MAX_MS)).unwrap_or(0);
         let bytes = size_of_entry(&entry);
         let devices: Box<[DeviceIndex]> = devices.into();

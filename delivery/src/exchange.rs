@@ -10,6 +10,7 @@ use msr_protocol::v2::Frame;
 use crate::commit::{Open, Writing};
 use crate::device::Device;
 use crate::held::{ByArrival, Held};
+use crate::retire::Retiring;
 use crate::{ConnectionId, DeviceIndex, DeviceKey, Effect};
 
 /// When something happened, by both clocks.
@@ -42,8 +43,10 @@ pub struct Exchange {
     pub(crate) writing: Option<Writing>,
     pub(crate) broken: bool,
     pub(crate) effects: VecDeque<Effect>,
-    /// Device lists change by one revision at a time.
+    /// The arrival at which a peer's list of devices last changed; none before this start.
     pub(crate) revisions: BTreeMap<Credential, u64>,
+    /// Devices that are no more, while their queues are being freed.
+    pub(crate) retiring: BTreeMap<DeviceIndex, Retiring>,
 }
 
 impl Exchange {

@@ -1,4 +1,4 @@
-//! What nobody came for in time, and devices nobody came back with.
+//! What nobody came for in time.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use msr_protocol::{Code, Credential};
 
 use crate::held::Held;
-use crate::{DeviceIndex, Exchange, Now};
+use crate::{Exchange, Now, limits};
 
 impl Exchange {
     /// When something expires next, by the monotonic clock.
@@ -24,21 +24,31 @@ impl Exchange {
         }
     }
 
-    /// Drops what has expired and tells the senders.
-    pub fn expire(&mut self, now: Now) {
-        while let Some(&Reverse((at_ms, arrival))) = self.expiries.peek()
-            && at_ms <= now.monotonic_ms
-        {
+    /// Drops what has expired and tells the senders: [`limits::ENTRIES_PER_TURN`] at most. Whether there is more to be done now.
+    pub fn expire(&mut self, now: Now) -> bool {
+        for _ in 0..limits::ENTRIES_PER_TURN {
+            let due = self.expiries.peek().filter(|Reverse((at_ms, _))| *at_ms <= now.monotonic_ms);
+            let Some(&Reverse((_, arrival))) = due else {
+                return false;
+            };
             self.expiries.pop();
-            if let Some(held) = self.held.remove(&arrival) {
+            if self.entries.contains_key(&arrival) {
+                // Not on disk yet: it may be taken back, and come again behind what was sent after it. A device that
+                // skipped it here would take it for one it has handled.
+                self.expire_at(now.monotonic_ms + limits::EXPIRY_RETRY_MS, arrival);
+            } else if let Some(held) = self.held.remove(&arrival) {
                 self.drop_expired(arrival, &held, now);
             }
         }
+        true
     }
 
     fn drop_expired(&mut self, arrival: u64, held: &Held, now: Now) {
         let (mut missed, mut reached) = (BTreeSet::new(), BTreeSet::new());
         for index in held.devices() {
+            if let Some(credential) = self.still_retiring(*index, arrival) {
+                missed.insert(credential);
+            }
             let Some(device) = self.devices.get_mut(index) else { continue };
             let credential = device.credential;
             if device.remove(arrival) {
@@ -56,49 +66,73 @@ impl Exchange {
         }
     }
 
-    fn report_unless_own_copy(&mut self, held: &Held, recipient: Credential, code: Code, now: Now) {
+    pub(crate) fn report_unless_own_copy(&mut self, held: &Held, recipient: Credential, code: Code, now: Now) {
         let Some(origin) = held.origin() else { return };
         let own = self.devices.get(&origin.device).is_some_and(|sender| sender.credential == recipient);
         if held.to_self || !own {
             self.report(origin, recipient, code, now);
         }
     }
+}
 
-    /// Retires every device that has been away for longer than `ttl_ms`.
-    pub fn retire_idle(&mut self, ttl_ms: i64, now: Now) {
-        let idle: Vec<DeviceIndex> = self
-            .devices
-            .iter()
-            .filter(|(_, device)| device.connection.is_none() && device.seen_ms.saturating_add(ttl_ms) <= now.wall_ms)
-            .map(|(index, _)| *index)
-            .collect();
-        for index in idle {
-            self.retire(index, now);
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use msr_protocol::Credential;
+
+    use crate::{ConnectionId, Effect, Exchange, Greeting, Now, Offered, Recovering, Recovery};
+
+    const NOW: Now = Now { monotonic_ms: 0, wall_ms: 1_000 };
+
+    fn register(exchange: &mut Exchange, connection: u64, peer: u8) {
+        let greeting = Greeting {
+            credential: Credential([peer; 16]),
+            device: [peer; 16],
+            name: String::new(),
+            outbox_epoch: 1,
+            queue_epoch: None,
+            start: 0,
+            handled: 0,
+            fresh_epoch: 1,
+        };
+        exchange.hello(ConnectionId(connection), &greeting, NOW).unwrap();
+        exchange.ready(ConnectionId(connection));
+    }
+
+    fn commit(exchange: &mut Exchange) {
+        while exchange.take_batch().is_some() {
+            exchange.committed(Ok(()));
         }
     }
 
-    /// Forgets a device and frees its queue; senders whose messages it alone still held are told.
-    pub fn retire(&mut self, index: DeviceIndex, now: Now) {
-        let Some(device) = self.devices.remove(&index) else { return };
-        self.by_key.remove(&device.key);
-        if let Some(theirs) = self.by_peer.get_mut(&device.credential) {
-            theirs.retain(|other| *other != index);
-        }
-        *self.revisions.entry(device.credential).or_default() += 1;
-        if let Some(connection) = device.connection {
-            self.by_connection.remove(&connection);
-            self.effects.push_back(crate::Effect::Close { connection, code: Code::DeviceRetired });
-        }
-        self.open.retired.push(index);
-        for waiting in device.queue {
-            let Some(held) = self.held.remove(&waiting.arrival) else { continue };
-            let alone =
-                held.devices().iter().filter_map(|other| self.devices.get(other)).all(|other| other.credential != device.credential);
-            if alone {
-                self.report_unless_own_copy(&held, device.credential, Code::DeviceRetired, now);
+    #[test]
+    fn what_was_acknowledged_is_not_remembered_until_it_would_expire() {
+        let mut exchange = Recovering::new(Recovery::default(), 1).finish();
+        commit(&mut exchange);
+        register(&mut exchange, 1, 1);
+        register(&mut exchange, 2, 2);
+        for number in 1..=10_000 {
+            let offered = Offered {
+                number,
+                flags: 0,
+                expire_after_ms: 1_000_000,
+                recipients: vec![Credential([2; 16])],
+                reply_to: None,
+                subject: "\"s\"",
+                payload: b"1",
+                live: &BTreeSet::new(),
+                sayable_in_version_1: true,
+            };
+            exchange.offer(ConnectionId(1), &offered, NOW);
+            commit(&mut exchange);
+            while let Some(effect) = exchange.poll_effect() {
+                if let Effect::Entry { connection, arrival, .. } = effect {
+                    exchange.acknowledge(connection, arrival, NOW);
+                }
             }
-            self.held.insert(waiting.arrival, held);
-            self.release(waiting.arrival);
         }
+        assert_eq!(exchange.waiting(), 0);
+        assert!(exchange.expiries.len() < 2_000, "{}", exchange.expiries.len());
     }
 }

@@ -136,7 +136,7 @@ impl Exchange {
         self.devices.insert(index, device);
         self.by_key.insert(greeting.device, index);
         self.by_peer.entry(greeting.credential).or_default().push(index);
-        *self.revisions.entry(greeting.credential).or_default() += 1;
+        self.devices_changed(greeting.credential);
         Ok(index)
     }
 

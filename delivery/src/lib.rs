@@ -27,6 +27,7 @@ pub mod limits;
 mod own_devices;
 mod passing;
 mod recover;
+mod retire;
 
 pub use accept::Offered;
 pub use commit::{Batch, CommitError, StoredDevice, StoredMark, StoredMessage};

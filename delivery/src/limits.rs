@@ -48,3 +48,9 @@ pub const MESSAGE_BYTES: usize = 15 * 1024 * 1024;
 
 /// How long a message that expires before it is on disk is given to get there, ms at a time.
 pub const EXPIRY_RETRY_MS: i64 = 50;
+
+/// How many entries one turn drops at most, of those that expired or waited for a retired device: others wait meanwhile.
+pub const ENTRIES_PER_TURN: usize = 1_024;
+
+/// How many devices one turn looks at for whether they are idle.
+pub const DEVICES_PER_TURN: u32 = 16_384;

@@ -18,11 +18,19 @@ impl Exchange {
             seen_ms: device.seen_ms,
             waiting: Varint(device.queue.len() as u64),
         });
-        let revision = self.revisions.get(&credential).copied().unwrap_or(0);
+        // Of none that changed since this start: what no start before it has given out.
+        let first = self.starts.last().map_or(0, |(_, first)| *first);
+        let revision = self.revisions.get(&credential).copied().unwrap_or(first);
         let mut frame = Vec::new();
         Frame::Devices { revision: Varint(revision), devices: List(listed.collect()) }.write(&mut frame);
         let effects = connections.into_iter().map(|connection| crate::Effect::Frame { connection, frame: frame.clone() });
         self.effects.extend(effects);
+    }
+
+    /// A device of the peer came or is no more. An arrival counts this, because arrivals grow across restarts.
+    pub(crate) fn devices_changed(&mut self, credential: Credential) {
+        let revision = self.new_arrival();
+        self.revisions.insert(credential, revision);
     }
 
     /// Retires a device of the peer that asks; another peer's it cannot.
@@ -30,7 +38,8 @@ impl Exchange {
         let target = self.own_device(connection, key);
         match target {
             Some((index, credential)) => {
-                self.retire(index, now);
+                self.retire(index);
+                self.free_retired(now);
                 self.announce_devices(credential);
             }
             None => self.frame(connection, &Frame::Trouble { code: Code::InvalidArgument.number(), reason: "no such device" }),

@@ -74,6 +74,7 @@ impl Recovering {
             broken: false,
             effects: VecDeque::new(),
             revisions: BTreeMap::new(),
+            retiring: BTreeMap::new(),
         };
         let mut heirs: HashMap<u64, Vec<DeviceIndex>> = HashMap::new();
         for device in recovery.devices {

@@ -102,6 +102,8 @@ codes! {
     HandlerFailed = 454, "A handler of the page failed";
     /// What this device kept of itself cannot be read.
     Damaged = 455, "What was kept on this device is damaged";
+    /// This device has nowhere to keep messages but memory.
+    MemoryOnly = 456, "Messages are kept in memory alone";
     /// The server is going away; another, or the same one later, will answer.
     GoingAway = 503, "The server is going away";
     /// This address has too many connections, or the server has.

@@ -22,7 +22,7 @@ pub use code::{Code, Disposition};
 pub use credential::{Checksum, Credential, HexError};
 pub use digest::hash_secret;
 pub use hub::Hub;
-pub use json::{JsonText, depth};
+pub use json::{JsonText, depth, is_json, string_value};
 #[cfg(feature = "json")]
 pub use json::{SpellError, spell};
 pub use message::{Message, MessageB};

@@ -99,6 +99,8 @@ async fn healthz(State(app): State<App>) -> Response {
 #[derive(Serialize)]
 struct OriginAnswer {
     origin: &'static str,
+    /// The sub-protocols beyond version 1 that this server speaks.
+    protocols: [&'static str; 1],
 }
 
 /// Whether a page may connect: a browser does not tell a page why its WebSocket failed, so the page asks here.
@@ -107,7 +109,7 @@ struct OriginAnswer {
 async fn origin(State(app): State<App>, headers: HeaderMap) -> Response {
     let allowed = app.origins.check(&headers).is_ok() || same_origin(&headers, app.tls).is_some_and(|own| app.origins.lists(&own));
     let origin = if allowed { "allowed" } else { "refused" };
-    readable_by_all(json(StatusCode::OK, &OriginAnswer { origin }))
+    readable_by_all(json(StatusCode::OK, &OriginAnswer { origin, protocols: [msr_protocol::v2::SUBPROTOCOL] }))
 }
 
 /// The origin of a page that left it out because it asks its own server, as only a browser can say. This decides

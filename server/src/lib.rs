@@ -1,7 +1,8 @@
 //! The msgsrouter server: who may connect, who is who, and what goes to whom.
 //!
-//! [`switch`] routes between connections, [`store`] remembers peers over a restart. Neither knows HTTP or TLS: those
-//! are the outside of the server, which hands each accepted connection to the switch.
+//! [`switch`] routes between connections, [`delivery`] keeps what waits for devices, [`store`] remembers peers over a
+//! restart. None of them knows HTTP or TLS: those are the outside of the server, which hands each accepted connection to
+//! the switch.
 //!
 //! A connection goes through [`listener`] (accepted, counted by [`admission`], TLS), [`http`] (pages, `/healthz`,
 //! `/origin`) and, when it is a WebSocket of an allowed [`origin`], on to [`switch`]. [`server`] puts it all together:
@@ -12,7 +13,7 @@
 //!
 //! let server = Server::bind(Config { port: 0, ..Config::default() }).await?;
 //! println!("listening on {}", server.url());
-//! server.run(std::future::pending()).await;
+//! server.run(std::future::pending()).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -20,7 +21,11 @@
 pub mod admission;
 mod answer;
 mod assets;
+mod clock;
 pub mod config;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod delivery;
 pub mod geoip;
 pub mod http;
 pub mod limits;

@@ -30,8 +30,10 @@ async fn main() -> ExitCode {
     };
     // Scripts wait for this line. That nobody reads it is no reason to stop.
     let _ = writeln!(std::io::stdout(), "listening on {}", server.url());
-    server.run(first_of(signals)).await;
-    ExitCode::SUCCESS
+    match server.run(first_of(signals)).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error, 1),
+    }
 }
 
 /// Waits for the first signal; from then on a second one ends the process at once.

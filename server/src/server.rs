@@ -3,8 +3,9 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use axum::Router;
 use tokio::net::{TcpListener, lookup_host};
@@ -12,7 +13,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use crate::admission::Admission;
+use crate::clock;
 use crate::config::Config;
+use crate::delivery::StoredQueues;
 use crate::geoip::{GeoIp, GeoIpError};
 use crate::http::{App, router};
 use crate::limits::HTTP_CLOSE_MS;
@@ -53,6 +56,14 @@ pub enum StartError {
     /// The store does not open.
     #[error("cannot start on the store: {0}")]
     Store(#[from] StoreError),
+    /// The store of what waits for devices does not open.
+    #[error("cannot start on the queues in {}: {source}", folder.display())]
+    Queues {
+        /// Where they are.
+        folder: PathBuf,
+        /// Why.
+        source: msr_store::StoreError,
+    },
     /// A task of the start was lost.
     #[error("the start was cut off: {0}")]
     Lost(#[from] tokio::task::JoinError),
@@ -64,10 +75,22 @@ impl StartError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Tls(_) | Self::GeoIp(_) | Self::NoAddress { .. } => 2,
-            Self::Bind { .. } | Self::Store(_) | Self::Lost(_) => 1,
+            Self::Bind { .. } | Self::Store(_) | Self::Queues { .. } | Self::Lost(_) => 1,
         }
     }
 }
+
+/// Why a server ended by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RunError {
+    /// The disk failed: nothing that is sent could be promised to be kept. Started again, the server goes on with what is
+    /// on disk.
+    #[error("the disk failed, and nothing can be accepted any more; the log says how")]
+    StoreBroken,
+}
+
+/// The folder beside what is remembered of peers in which messages wait for devices.
+const QUEUES_FOLDER: &str = "queues";
 
 /// A server that has its address and waits to be run.
 pub struct Server {
@@ -94,13 +117,19 @@ impl Server {
         });
         let (tls, geoip) = files.await??;
         let (listener, address) = listen(&config.host, config.port).await?;
-        let store = tokio::task::spawn_blocking(move || PeerStore::open(&store, ttl, now_ms()));
+        let stores = tokio::task::spawn_blocking(move || {
+            let peers = PeerStore::open(&store, ttl, clock::wall_ms())?;
+            let folder = store.join(QUEUES_FOLDER);
+            let queues = StoredQueues::open(&folder).map_err(|source| StartError::Queues { folder, source })?;
+            Ok::<_, StartError>((peers, queues))
+        });
         let (phase, phases) = Phases::new();
         let origins =
             config.origins.unwrap_or_else(|| OriginPolicy::own(tls.is_some(), address.port(), own_hosts(&config.host, address.ip())));
         tracing::info!(%origins, "pages of these origins may connect");
+        let (peers, queues) = stores.await??;
         let app = App {
-            switch: Switch::new(store.await??, config.rate),
+            switch: Switch::new(peers, queues, config.rate),
             origins: Arc::new(origins),
             geoip,
             phases,
@@ -130,7 +159,10 @@ impl Server {
 
     /// Serves until `shutdown` is ready; then takes no new connection, gives those there are the time to end well,
     /// and returns.
-    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+    ///
+    /// # Errors
+    /// When the server ended without being told to; those who were connected know why.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
         let Self { listener, tls, app, admission, phase, drain, .. } = self;
         let switch = app.switch.clone();
         let (alive, mut all_gone) = mpsc::channel(1);
@@ -142,17 +174,19 @@ impl Server {
                 None => std::future::pending().await,
             }
         };
-        tokio::select! {
-            () = connections.accept(listener) => {}
-            () = reload => {}
-            () = shutdown => {}
-        }
+        let result = tokio::select! {
+            () = connections.accept(listener) => Ok(()),
+            () = reload => Ok(()),
+            () = shutdown => Ok(()),
+            () = switch.broken() => Err(RunError::StoreBroken),
+        };
         tracing::info!("draining: no new connections");
         phase.send_replace(Phase::Draining);
         switch.drain(drain).await;
         phase.send_replace(Phase::Closing);
         let _ = timeout(Duration::from_millis(HTTP_CLOSE_MS), all_gone.recv()).await;
         tracing::info!("stopped");
+        result
     }
 }
 
@@ -167,9 +201,4 @@ async fn listen(host: &str, port: u16) -> Result<(TcpListener, SocketAddr), Star
         }
     }
     Err(failed)
-}
-
-fn now_ms() -> i64 {
-    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX)
 }

@@ -18,9 +18,9 @@ use crate::origin::OriginRefusal;
 use crate::phase::Phase;
 use crate::switch::{Heard, Remote};
 
-/// The sub-protocol that the original client offers by accident (`new WebSocket(url, null)`); Chromium fails the
-/// connection unless the server takes it.
-const ORIGINAL_SUBPROTOCOL: &str = "null";
+/// The sub-protocols, the best first. The last is the one that the original client offers by accident
+/// (`new WebSocket(url, null)`); Chromium fails the connection unless the server takes it.
+const SUBPROTOCOLS: [&str; 2] = [msr_protocol::v2::SUBPROTOCOL, "null"];
 
 /// Takes WebSocket upgrades at any path, and lets all else pass.
 pub(crate) async fn take_upgrades(State(app): State<App>, request: Request, next: Next) -> Response {
@@ -70,18 +70,23 @@ async fn upgrade(app: App, request: Request) -> Response {
 
 fn accept(app: App, address: SocketAddr, heard: Heard, handshake: WebSocketUpgrade) -> Response {
     let App { switch, geoip, .. } = app;
-    handshake
-        .protocols([ORIGINAL_SUBPROTOCOL])
-        .read_buffer_size(WEBSOCKET_READ_BUFFER_BYTES)
-        .write_buffer_size(WEBSOCKET_WRITE_BUFFER_BYTES)
-        .max_write_buffer_size(WEBSOCKET_WRITE_BUFFER_MAX_BYTES)
-        .max_message_size(MESSAGE_BYTES)
-        .max_frame_size(MESSAGE_BYTES)
+    bounded(handshake, MESSAGE_BYTES)
+        .protocols(SUBPROTOCOLS)
         .on_failed_upgrade(move |error| tracing::debug!(peer = %address, %error, "upgrade failed"))
         .on_upgrade(move |socket| async move {
             let place = geoip.and_then(|database| database.find(address.ip()));
             switch.serve(socket, Remote { address, place, heard }).await;
         })
+}
+
+/// Bounds the buffers of a WebSocket, and what it reads.
+pub(crate) fn bounded(handshake: WebSocketUpgrade, message_bytes: usize) -> WebSocketUpgrade {
+    handshake
+        .read_buffer_size(WEBSOCKET_READ_BUFFER_BYTES)
+        .write_buffer_size(WEBSOCKET_WRITE_BUFFER_BYTES)
+        .max_write_buffer_size(WEBSOCKET_WRITE_BUFFER_MAX_BYTES)
+        .max_message_size(message_bytes)
+        .max_frame_size(message_bytes)
 }
 
 fn log_refusal(app: &App, peer: SocketAddr, headers: &HeaderMap, refusal: OriginRefusal) {

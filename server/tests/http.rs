@@ -101,7 +101,7 @@ async fn who_may_connect() {
         let answer = client.upgrade("/", headers).await;
         assert_eq!(answer.status, 403, "{headers:?}");
         assert!(answer.body.starts_with(r#"{"code":410,"reason":""#), "{}", answer.body);
-        assert_eq!(client.request("POST", "/origin", headers).await.body, r#"{"origin":"refused"}"#, "{headers:?}");
+        assert_eq!(client.request("POST", "/origin", headers).await.body, r#"{"origin":"refused","protocols":["msr.v2"]}"#, "{headers:?}");
     }
 }
 
@@ -112,21 +112,21 @@ async fn a_page_asks_whether_it_may_connect() {
     let own = format!("http://localhost:{}", server.port());
     for method in ["GET", "POST"] {
         let answer = client.request(method, "/origin", &[("Origin", &own)]).await;
-        assert_eq!((answer.status, answer.body.as_str()), (200, r#"{"origin":"allowed"}"#));
+        assert_eq!((answer.status, answer.body.as_str()), (200, r#"{"origin":"allowed","protocols":["msr.v2"]}"#));
         assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
         assert_eq!(answer.header("cache-control"), Some("no-store"));
     }
     // What a browser sends to the page's own server.
     let host = format!("localhost:{}", server.port());
     let same = client.request("GET", "/origin", &[("Host", &host), ("Sec-Fetch-Site", "same-origin")]).await;
-    assert_eq!(same.body, r#"{"origin":"allowed"}"#);
+    assert_eq!(same.body, r#"{"origin":"allowed","protocols":["msr.v2"]}"#);
     for headers in [
         &[("Host", host.as_str())][..],
         &[("Host", &host), ("Sec-Fetch-Site", "same-site")],
         &[("Host", "evil.example"), ("Sec-Fetch-Site", "same-origin")],
         &[("Host", &host), ("Sec-Fetch-Site", "same-origin"), ("Origin", "null")],
     ] {
-        assert_eq!(client.request("GET", "/origin", headers).await.body, r#"{"origin":"refused"}"#, "{headers:?}");
+        assert_eq!(client.request("GET", "/origin", headers).await.body, r#"{"origin":"refused","protocols":["msr.v2"]}"#, "{headers:?}");
     }
 }
 

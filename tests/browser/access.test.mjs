@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import { bubble, connected, emailOf, openConversation, openWith, say, signIn, startWith, status } from './harness/app.mjs';
+import { openGate } from './harness/gate.mjs';
 import { setUp } from './harness/setup.mjs';
 
 const stage = setUp();
@@ -42,7 +43,7 @@ test('everything with the keyboard alone', async () => {
   await tabTo(ada, '#text');
   await ada.keyboard.type('no mouse');
   await ada.keyboard.press('Enter');
-  await status(ada, 'no mouse', 'sent');
+  await status(ada, 'no mouse', 'delivered');
   await bo.locator('#conversations .row', { hasText: 'Ada Keys' }).waitFor();
 
   // Several people: the dialog takes the focus and gives it back.
@@ -100,7 +101,7 @@ test('a phone shows one column, and nothing is wider than it', async () => {
   await narrow('talk');
   await say(phone, 'wide'.repeat(500));
   for (let at = 0; at < 30; at += 1) await say(phone, `line ${at}`);
-  await status(phone, 'line 29', 'sent');
+  await status(phone, 'line 29', 'delivered');
   await narrow('long talk');
   const end = await phone.evaluate(() => {
     const { bottom } = document.querySelector('#entries li:last-child').getBoundingClientRect();
@@ -183,6 +184,48 @@ for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
     await ada.keyboard.press('Escape');
     await ada.setViewportSize({ width: 390, height: 844 });
     await check('phone');
+  });
+}
+
+for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
+  test(`nor in what is on its way, on a desk and on a phone, ${colorScheme}`, async () => {
+    const gate = await openGate(stage.server);
+    const [ada, bo, away] = await Promise.all([stage.page({ bypassCSP: true, colorScheme }), stage.page(), stage.page()]);
+    const names = [`Ada under way ${colorScheme}`, `Bo under way ${colorScheme}`, `Chiara under way ${colorScheme}`];
+    const check = async (where) => {
+      await ada.evaluate(AXE);
+      const { violations } = await ada.evaluate(() => axe.run(document, { resultTypes: ['violations'] }));
+      const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
+      assert.deepEqual(serious.map(({ id, nodes }) => [id, nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`)]), [], where);
+      const wide = await ada.evaluate(() => [document.documentElement, ...document.querySelectorAll('.scroll, .panel, .composer')].filter(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth).map(({ id, className }) => id || className));
+      assert.deepEqual(wide, [], `${where}: nothing is cut off at the side`);
+    };
+    try {
+      await Promise.all([signIn(ada, stage.server, { name: names[0], via: gate.webSocketUrl }), signIn(bo, stage.server, { name: names[1] }), signIn(away, stage.server, { name: names[2] })]);
+      await startWith(ada, names.slice(1));
+      await away.context().close();
+      await say(ada, 'to both');
+      await ada.locator('.receipts summary').click();
+      await ada.locator('#ask').click();
+      await say(ada, 'does it hold?');
+      await openConversation(bo, names[0]);
+      await say(bo, 'it does');
+      await bubble(ada, 'it does').waitFor();
+      await ada.locator('#file').setInputFiles({ name: `${'long'.repeat(30)}.txt`, mimeType: 'text/plain', buffer: Buffer.from('text') });
+      await ada.locator('.entry .file').waitFor();
+      await check('receipts');
+      gate.pull();
+      await ada.locator('#banner', { hasText: 'Connection lost' }).waitFor();
+      for (const text of ['waits', 'wide'.repeat(100)]) await say(ada, text);
+      await check('outbox');
+      await ada.setViewportSize({ width: 390, height: 844 });
+      await check('outbox on a phone');
+      await ada.locator('#to-details').click();
+      await ada.locator('#outbox').waitFor();
+      await check('details on a phone');
+    } finally {
+      gate.close();
+    }
   });
 }
 

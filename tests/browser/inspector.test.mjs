@@ -14,7 +14,7 @@ test('frames show as they pass, can be filtered, paused and cleared', async () =
   await page.getByRole('button', { name: 'Note to self' }).first().click();
   await page.locator('#inspect').click();
   await say(page, 'look at this');
-  await status(page, 'look at this', 'sent');
+  await status(page, 'look at this', 'delivered');
 
   const rows = page.locator('#frames li:visible');
   await page.locator('#inspector-filter').fill('look at this');
@@ -34,7 +34,7 @@ test('frames show as they pass, can be filtered, paused and cleared', async () =
   await page.locator('#inspector-pause').click();
   const before = await rows.count();
   await say(page, 'unseen');
-  await status(page, 'unseen', 'sent');
+  await status(page, 'unseen', 'delivered');
   assert.equal(await rows.count(), before);
   await page.locator('#inspector-clear').click();
   await page.getByText('Paused: nothing is recorded.').waitFor();
@@ -52,11 +52,11 @@ test('the registration shows, the hash of the secret in it does not', async () =
     gate.pull();
     await page.locator('#banner', { hasText: 'Connection lost' }).waitFor();
     gate.plug();
-    const registration = page.locator('#frames li', { has: page.locator('.direction.out') }).filter({ hasText: 'register' });
+    const registration = page.locator('#frames li', { has: page.locator('.direction.out') }).filter({ hasText: 'Hello' });
     await registration.locator('summary').click();
     const shown = JSON.parse((await registration.locator('.json').textContent()) ?? '');
-    assert.equal(shown.content.name, 'Bo');
-    assert.equal(shown.content.secret, '(hidden)');
+    assert.equal(shown.name, 'Bo');
+    assert.equal(shown.secret, '(hidden)');
     assert.doesNotMatch((await page.locator('body').innerHTML()) ?? '', /5ebe2294ecd0e0f08eab7690d2a6ee69/u);
   } finally {
     gate.close();

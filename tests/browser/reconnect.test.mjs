@@ -31,7 +31,7 @@ test('what is written while the server is down waits, and arrives when it is bac
 
     await server.restart();
     await Promise.all([connected(ada), connected(bo)]);
-    await status(ada, 'while you were away', 'sent');
+    await status(ada, 'while you were away', 'delivered');
     await say(ada, 'are you back?');
     await bubble(bo, 'are you back?').waitFor();
     await ada.locator('#banner').waitFor({ state: 'hidden' });
@@ -54,7 +54,7 @@ test('a note to self written while the server is down comes back through it', as
     await say(page, 'remember this');
     await status(page, 'remember this', 'waiting');
     await server.restart();
-    await status(page, 'remember this', 'sent');
+    await status(page, 'remember this', 'delivered');
     await page.locator('#frames li', { has: page.locator('.direction.in') }).filter({ hasText: 'remember this' }).waitFor();
   } finally {
     await server.stop();
@@ -81,14 +81,14 @@ test('what waits is delivered to whoever was back first', async () => {
     await openConversation(bo, 'Ada');
     await bubble(bo, 'third').waitFor();
     assert.deepEqual(await bo.locator('.entry .bubble').allTextContents(), ['first', 'second', 'third']);
-    await status(ada, 'third', 'sent');
+    await status(ada, 'third', 'delivered');
   } finally {
     gate.close();
     await server.stop();
   }
 });
 
-test('who leaves with something unsent is asked, and can send it after the reload', async () => {
+test('what is unsent when the page is left is sent by itself after the reload', async () => {
   const server = await Server.start();
   const gate = await openGate(server);
   try {
@@ -104,17 +104,48 @@ test('who leaves with something unsent is asked, and can send it after the reloa
     await page.locator('#banner', { hasText: 'Connection lost' }).waitFor();
     await say(page, 'left behind');
     await status(page, 'left behind', 'waiting');
+    await page.locator('#outbox-count', { hasText: 'One message waits. It is kept on this device' }).waitFor();
 
     await page.reload();
-    assert.deepEqual(asked, ['beforeunload']);
+    assert.deepEqual(asked, [], 'nothing can be lost, so nothing is asked');
     await page.locator('#banner', { hasText: 'Connecting…' }).waitFor();
+    await page.locator('#outbox-count', { hasText: 'One message waits.' }).waitFor();
     await openConversation(page, 'Note to self');
-    const left = bubble(page, 'left behind');
-    await left.getByText('The page was left before this was sent.').waitFor();
+    await status(page, 'left behind', 'waiting');
     gate.plug();
     await connected(page);
-    await left.getByRole('button', { name: 'Try again' }).click();
-    await status(page, 'left behind', 'sent');
+    await status(page, 'left behind', 'delivered');
+    assert.equal(await bubble(page, 'left behind').count(), 1);
+    await page.locator('#outbox-count', { hasText: 'Nothing waits.' }).waitFor();
+  } finally {
+    gate.close();
+    await server.stop();
+  }
+});
+
+test('who leaves with something unsent that no disk has is asked', async () => {
+  const server = await Server.start();
+  const gate = await openGate(server);
+  try {
+    const page = await newPage(browser);
+    await page.addInitScript(() => {
+      IDBFactory.prototype.open = () => {
+        throw new Error('not allowed here');
+      };
+    });
+    const asked = [];
+    page.on('dialog', (dialog) => {
+      asked.push(dialog.type());
+      void dialog.accept();
+    });
+    await signIn(page, server, { name: 'Esi', keep: true, via: gate.webSocketUrl });
+    await page.getByRole('button', { name: 'Note to self' }).first().click();
+    gate.pull();
+    await page.locator('#banner', { hasText: 'Connection lost' }).waitFor();
+    await say(page, 'in memory alone');
+    await page.locator('#outbox-count', { hasText: 'closing the page loses it' }).waitFor();
+    await page.reload();
+    assert.deepEqual(asked, ['beforeunload']);
   } finally {
     gate.close();
     await server.stop();

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bubble, credentialOf, emailOf, openConversation, openWith, say, signIn, startWith, status } from './harness/app.mjs';
 import { launch, newPage } from './harness/browser.mjs';
+import { openGate } from './harness/gate.mjs';
 import { repack } from './harness/png.mjs';
 import { Server } from './harness/server.mjs';
 
@@ -16,6 +17,8 @@ const ALL = process.argv.includes('--all');
 const NAMES = ['Ada Lindqvist', 'Bo Andersson', 'Chiara Conti', 'Dmitri Sokolov', 'Esi Mensah', 'Farid Haddad'];
 
 const [server, browser] = await Promise.all([Server.start(), launch()]);
+// Ada's cable is slow enough to see a large file pass.
+const cable = await openGate(server, { chunkMs: 15 });
 try {
   const pages = await Promise.all(NAMES.map(() => newPage(browser, { viewport: { width: 1440, height: 900 } })));
   const [ada, bo, chiara] = pages;
@@ -35,7 +38,7 @@ try {
   await ada.emulateMedia({ colorScheme: 'dark' });
   await extra('sign-in-dark');
   await ada.emulateMedia({ colorScheme: 'light' });
-  await Promise.all(pages.map((page, at) => signIn(page, server, { name: NAMES[at] })));
+  await Promise.all(pages.map((page, at) => signIn(page, server, { name: NAMES[at], via: at === 0 ? cable.webSocketUrl : undefined })));
   await ada.locator('#people li').nth(4).waitFor();
   await extra('empty');
 
@@ -57,8 +60,10 @@ try {
     sensor.bye();
   }, bos);
   await ada.locator('.bubble.data').waitFor();
+  await ada.locator('#ask').click();
   await say(ada, 'Cool enough. Shall we show it to the others?');
-  await status(ada, 'Cool enough', 'sent');
+  await bubble(bo, 'Cool enough').getByRole('button', { name: 'Yes' }).click();
+  await status(ada, 'Cool enough', 'answered');
 
   await startWith(bo, ['Ada Lindqvist', 'Chiara Conti']);
   await say(bo, 'Demo at three, room 4?');
@@ -69,15 +74,25 @@ try {
   await openWith(pages[4], 'Ada Lindqvist');
   await say(pages[4], 'May I join with a third client?');
   await ada.locator('#conversations .row', { hasText: 'Esi' }).waitFor();
-  await ada.mouse.move(700, 500);
+  // A second device that is away, and a file on its way.
+  const other = await newPage(browser);
+  await signIn(other, server, { name: NAMES[0] });
+  await other.context().close();
   await ada.setViewportSize({ width: 1280, height: 800 });
+  await ada.locator('#file').setInputFiles({ name: 'cellar-2026.csv', mimeType: 'text/csv', buffer: Buffer.alloc(12_000_000, 49) });
+  await ada.mouse.move(700, 400);
+  await ada.waitForFunction(() => Number(document.querySelector('.passing progress')?.value) > 4_000_000);
   await shoot('desktop');
+  await ada.emulateMedia({ colorScheme: 'dark' });
+  await extra('passing-dark');
+  await ada.emulateMedia({ colorScheme: 'light' });
+  await status(ada, 'cellar-2026', 'delivered');
   await ada.setViewportSize({ width: 1440, height: 900 });
   await ada.emulateMedia({ colorScheme: 'dark' });
   await extra('desktop-dark');
   await ada.locator('#inspect').click();
   await say(ada, 'Watch the frames now.');
-  await status(ada, 'Watch the frames', 'sent');
+  await status(ada, 'Watch the frames', 'delivered');
   await ada.locator('#frames summary', { hasText: 'talk' }).click();
   await ada.locator('#frames .json').waitFor();
   await extra('inspector-dark');
@@ -112,8 +127,17 @@ try {
     await say(ada, 'Is anybody there?');
     await status(ada, 'Is anybody there?', 'waiting');
     await extra('waiting');
+    await ada.emulateMedia({ colorScheme: 'dark' });
+    await extra('waiting-dark');
+    await server.forget();
+    await server.restart();
+    await ada.locator('#banner[data-kind="gap"]').waitFor();
+    await extra('gap-dark');
+    await ada.emulateMedia({ colorScheme: 'light' });
+    await extra('gap');
   }
 } finally {
+  cable.close();
   await browser.close();
   await server.stop();
 }

@@ -16,7 +16,7 @@ test('a reload keeps the person signed in who asked for it, with what was said',
   const credential = await credentialOf(ada);
   await openWith(ada, 'Bo Stays');
   await say(ada, 'still here?');
-  await status(ada, 'still here?', 'sent');
+  await status(ada, 'still here?', 'delivered');
   await ada.locator('#text').fill('a draft');
 
   await ada.reload();
@@ -47,7 +47,7 @@ test('signing out forgets the secret and what was said', async () => {
   assert.match(await stored(page), /unforgettable/u);
   await page.getByRole('button', { name: 'Note to self' }).first().click();
   await say(page, 'between us');
-  await status(page, 'between us', 'sent');
+  await status(page, 'between us', 'delivered');
   await page.locator('#sign-out').click();
   await page.locator('#sign-in').waitFor();
   assert.doesNotMatch(await stored(page), /unforgettable|between us/u);

@@ -14,7 +14,7 @@ test('two browsers talk both ways', async () => {
 
   await openWith(ada, 'Bo One');
   await say(ada, 'Can you hear me?');
-  await status(ada, 'Can you hear me?', 'sent');
+  await status(ada, 'Can you hear me?', 'delivered');
 
   const row = bo.locator('#conversations .row', { hasText: 'Ada One' });
   await row.locator('.badge:not([hidden])', { hasText: '1' }).waitFor();
@@ -67,7 +67,7 @@ test('a note to self arrives once, and in the other window too', async () => {
 
   await here.getByRole('button', { name: 'Note to self' }).first().click();
   await say(here, 'Buy bread');
-  await status(here, 'Buy bread', 'sent');
+  await status(here, 'Buy bread', 'delivered');
   await openConversation(there, 'Note to self');
   await bubble(there, 'Buy bread').waitFor();
   // The echo to this window came before what is sent after it.

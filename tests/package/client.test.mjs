@@ -98,20 +98,38 @@ test('what cannot be sent is refused at once', async () => {
   const cyclic = {};
   cyclic.self = cyclic;
   const deep = JSON.parse('['.repeat(200) + ']'.repeat(200));
-  for (const content of [undefined, () => {}, 5n, cyclic, new Uint8Array(2), new ArrayBuffer(2)]) {
+  for (const content of [undefined, () => {}, 5n, cyclic]) {
     await assert.rejects(client.send('self', 'x', content), { name: 'MsrError', code: 451, retry: false });
   }
   await assert.rejects(client.send(5, 'x', 1), { code: 451 });
   await assert.rejects(client.send('self', 5, 1), { code: 451 });
   await assert.rejects(client.send('self', 'x', deep), { code: 409 });
-  await assert.rejects(client.send('self', 'x', 'x'.repeat(2 ** 21)), { code: 413 });
+  await assert.rejects(client.send('self', 'x', 'x'.repeat(2 ** 24)), { code: 413 });
   await assert.rejects(client.send('self', 'x', 1, { realtime: true }), { code: 552, retry: true });
   await assert.rejects(client.find(5), { code: 451 });
+  for (const options of [null, 'x', 5]) {
+    await assert.rejects(client.send('self', 'x', 1, options), { name: 'MsrError', code: 451 });
+    await assert.rejects(client.request('self', 'x', 1, options), { code: 451 });
+    await assert.rejects(client.find('x', options), { code: 451 });
+    assert.throws(() => client.messages(options), { code: 451 });
+    assert.throws(() => new Client(options), { name: 'MsrError', code: 451 });
+  }
   assert.throws(() => (client.secret = null), { code: 451 });
   assert.throws(() => (client.secret = undefined), { code: 451 });
   assert.throws(() => (client.secret = '\udc00'), { code: 451 });
   assert.throws(() => (client.identity = 'key'), { code: 451 });
   assert.equal(client.outbox, 0);
+});
+
+test('what version 1 cannot carry is refused when it is known that the server speaks no other', async () => {
+  const client = made();
+  const waiting = [client.send('self', 'x', new Uint8Array(2)), client.send('self', 'x', 'x'.repeat(2 ** 21)), client.request('self', 'x', 1)];
+  const refused = Promise.allSettled(waiting);
+  await client.connect();
+  assert.deepEqual((await refused).map(({ reason }) => reason.code), [451, 413, 451]);
+  await assert.rejects(client.send('self', 'x', new ArrayBuffer(2)), { code: 451 });
+  await assert.rejects(client.request('self', 'x', 1), { code: 451 });
+  assert.deepEqual([client.outbox, client.devices], [0, []]);
 });
 
 test('a message is taken back, and expires', async () => {

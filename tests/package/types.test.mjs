@@ -18,7 +18,7 @@ function check(files, options) {
     strict: true,
     noEmit: true,
     target: 'es2022',
-    lib: ['es2022', 'esnext.disposable', 'dom', 'dom.iterable'],
+    lib: ['es2022', 'dom'],
     types: [],
     skipLibCheck: false,
     exactOptionalPropertyTypes: true,

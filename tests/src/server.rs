@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use crate::{WAIT, server_binary, within};
 
 /// The environment variables that configure the server; none of this machine's reaches it.
-const CONFIGURATION: [&str; 14] = [
+const CONFIGURATION: [&str; 16] = [
     "SERVER",
     "PORT",
     "SRC",
@@ -24,6 +24,8 @@ const CONFIGURATION: [&str; 14] = [
     "GEOIP",
     "MAX_CONNECTIONS",
     "MAX_CONNECTIONS_PER_ADDRESS",
+    "MAX_MESSAGES_PER_SECOND",
+    "MAX_BYTES_PER_SECOND",
     "DRAIN",
     "LOG",
     "LOG_FORMAT",
@@ -35,13 +37,14 @@ const CONFIGURATION: [&str; 14] = [
 pub struct Settings {
     environment: Vec<(String, String)>,
     arguments: Vec<String>,
+    before: Vec<String>,
     folder: Arc<TempDir>,
 }
 
 impl Default for Settings {
     /// On a free port of 127.0.0.1, with an empty store folder of its own.
     fn default() -> Self {
-        Self { environment: vec![], arguments: vec![], folder: Arc::new(TempDir::new().unwrap()) }
+        Self { environment: vec![], arguments: vec![], before: vec![], folder: Arc::new(TempDir::new().unwrap()) }
             .with("SERVER", "127.0.0.1")
             .with("PORT", "0")
     }
@@ -61,6 +64,17 @@ impl Settings {
         self
     }
 
+    /// Starts the server behind these words: a program that becomes the server, such as `unshare -m`.
+    pub fn behind(mut self, words: &[&str]) -> Self {
+        self.before = words.iter().map(|word| (*word).to_owned()).collect();
+        self
+    }
+
+    /// The same server with a store folder of its own.
+    pub fn elsewhere(self) -> Self {
+        Self { folder: Arc::new(TempDir::new().unwrap()), ..self }
+    }
+
     /// A folder that lives as long as the settings; the store is `store` in it.
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -72,7 +86,9 @@ impl Settings {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(server_binary());
+        let words: Vec<&OsStr> = self.before.iter().map(OsStr::new).chain([server_binary().as_os_str()]).collect();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]);
         for name in CONFIGURATION {
             command.env_remove(name);
         }
@@ -214,6 +230,11 @@ impl ServerProcess {
     /// Starts the same server again, on the same store and the same port.
     pub async fn restart(&self) -> Self {
         self.settings.clone().with("PORT", self.port).start().await
+    }
+
+    /// Ends it at once, by its process id, from any task; [`ServerProcess::ended`] waits for that.
+    pub fn kill_now(&self) {
+        let _ = kill_process(Pid::from_child(&self.child), Signal::KILL);
     }
 
     /// Its resident memory in bytes, from `/proc`.

@@ -89,11 +89,10 @@ fn who_may_import_whom() {
     let packages = packages();
     let allowed = |package: &str| -> Option<BTreeSet<&str>> {
         Some(match package {
-            "msr-protocol" => BTreeSet::new(),
-            "msr-delivery" => ["msr-protocol"].into(),
-            "msr-client" | "msr-bench" => ["msr-protocol"].into(),
-            "msr-server" => ["msr-protocol", "msr-client", "msr-delivery"].into(),
+            "msr-protocol" | "msr-store" => BTreeSet::new(),
+            "msr-client" | "msr-delivery" | "msr-bench" => ["msr-protocol"].into(),
             "msgsrouter" => ["msr-protocol", "msr-client"].into(),
+            "msr-server" => ["msr-protocol", "msr-client", "msr-delivery", "msr-store"].into(),
             _ => return None,
         })
     };

@@ -5,6 +5,7 @@ import { inWords, mayRetry } from './errors.js';
 import { icon } from './icons.js';
 
 const NOTICE_MS = 10_000;
+const GAP = 'Some messages for this device may be lost: the server’s memory of it, or this device’s own, began anew. What is sent from now on arrives.';
 
 export class Banner {
   #session;
@@ -16,11 +17,20 @@ export class Banner {
   #error;
   /** @type {{ text: string, until: number } | undefined} */
   #notice;
+  /** Messages for this device were lost, and that was not read yet. */
+  #gap = false;
 
   /** @param {import('./session.js').Session} session */
   constructor(session) {
     this.#session = session;
-    session.on('signedin', () => this.#reset(false));
+    session.on('signedin', () => {
+      this.#gap = false;
+      this.#reset(false);
+    });
+    session.on('gap', () => {
+      this.#gap = true;
+      this.render();
+    });
     session.on('state', () => {
       if (session.registered) this.#reset(true);
       this.render();
@@ -66,6 +76,7 @@ export class Banner {
     const session = this.#session;
     if (!session.signedIn) return { kind: '', words: '' };
     if (session.registered) {
+      if (this.#gap) return { kind: 'gap', words: GAP, button: this.#button('I see', () => (this.#gap = false)) };
       if (!this.#notice) return { kind: '', words: '' };
       return { kind: 'notice', words: this.#notice.text, button: this.#button('Dismiss', () => (this.#notice = undefined)) };
     }

@@ -5,6 +5,7 @@
 
 import { Emitter } from './emitter.js';
 import { open, participants } from './envelope.js';
+import { keepFile } from './files.js';
 import { CONVERSATIONS, ENTRIES_PER_CONVERSATION } from './limits.js';
 
 /** @typedef {import('./envelope.js').Entry} Entry */
@@ -43,6 +44,12 @@ export class Conversations extends Emitter {
     return this.#all.get(id);
   }
 
+  /** What waits on this device, the oldest first. */
+  waiting() {
+    const all = this.list().flatMap((conversation) => conversation.entries.map((entry) => ({ conversation, entry })));
+    return all.filter(({ entry }) => entry.status === 'waiting').sort((a, b) => a.entry.at - b.entry.at);
+  }
+
   /** How many messages are not read yet, in all. */
   unread() {
     return this.list().reduce((sum, { unread }) => sum + unread, 0);
@@ -72,13 +79,25 @@ export class Conversations extends Emitter {
    * @returns {{ conversation: Conversation, entry: Entry, name?: string } | undefined}
    */
   receive(message) {
-    const { entry, name } = open(message);
+    const { entry, name, file, answers } = open(message);
+    if (answers) return void this.#answered(entry);
     const conversation = this.with(participants(message, this.self), entry.at);
     if (conversation.entries.some(({ id, from }) => id === entry.id && from === entry.from)) return undefined;
-    if (entry.from === this.self) entry.status = 'sent';
+    if (entry.from === this.self) entry.status = 'copied';
     else if (this.watched !== conversation.id) conversation.unread += 1;
+    if (file) keepFile(entry, file);
     this.add(conversation, entry);
     return { conversation, entry, name };
+  }
+
+  /** An answer that nobody waited for: to a question of an earlier run, or given on another device. @param {Entry} answer */
+  #answered({ id, from, answer }) {
+    for (const conversation of this.list()) {
+      const entry = conversation.entries.find((entry) => entry.question && entry.id === id);
+      if (!entry) continue;
+      if (entry.from === this.self) this.update(conversation, entry, { status: 'answered', answer });
+      else if (from === this.self) this.update(conversation, entry, { answer });
+    }
   }
 
   /**

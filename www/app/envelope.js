@@ -1,16 +1,26 @@
 /**
  * What this page puts into a message and takes out of one. Its own messages have the subject `talk` and the content
  * `{id, name, text}`: `id` makes a message that comes back (a note to self, a second window, a retry) the same message,
- * `name` is what the sender calls himself, unproven, so that one who is not listed is not nameless. Messages of any
- * other subject or content are shown as they are.
+ * `name` is what the sender calls himself, unproven, so that one who is not listed is not nameless. A question is a
+ * request of the subject `talk.ask`, with the same content; what answers it has `{id, answer}`. A file has the subject
+ * `talk.file` and is bytes: the length of a header as 4 bytes, little-endian; the header, JSON `{id, name, file}`; the
+ * file. Messages of any other subject or content are shown as they are.
  */
 
-import { TEXT_CHARS } from './limits.js';
+import { FILE_HEADER_BYTES, TEXT_CHARS } from './limits.js';
 
 export const SUBJECT = 'talk';
+export const ASK = 'talk.ask';
+export const FILE = 'talk.file';
 
-/** @typedef {{ to: string[] | string, from: string, subject: string, timestamp: number, content: any, checksum?: string }} Incoming */
-/** @typedef {{ id: string, from: string, at: number, status: 'received' | 'waiting' | 'sent' | 'failed', text?: string, subject?: string, json?: string, reason?: string }} Entry */
+/** @typedef {{ to: string[] | string, from: string, subject: string, timestamp: number, content: any, checksum?: string, wantsReply?: boolean }} Incoming */
+/** @typedef {import('/pkg/index.js').RecipientStatus} RecipientStatus */
+/** @typedef {'received' | 'copied' | 'waiting' | 'sent' | 'queued' | 'receiving' | 'delivered' | 'expired' | 'failed' | 'asked' | 'answered' | 'unanswered'} EntryStatus */
+/**
+ * `recipients`: how far it got with each; `keepMs`: how long it is kept for them, 0 for not at all; `answer`: to a question.
+ * @typedef {{ id: string, from: string, at: number, status: EntryStatus, text?: string, subject?: string, json?: string, reason?: string, recipients?: RecipientStatus[], keepMs?: number, question?: boolean, answer?: string, file?: { name: string, size: number } }} Entry
+ */
+/** @typedef {{ entry: Entry, name?: string, file?: Uint8Array<ArrayBuffer>, answers?: boolean }} Opened */
 
 /** What a `Date` can show, with room for the offset that is added to it. */
 const LATEST_MS = 8e15;
@@ -25,15 +35,26 @@ const bounded = (text) => (text.length > TEXT_CHARS ? `${text.slice(0, TEXT_CHAR
 
 /**
  * @param {Incoming} message
- * @returns {{ entry: Entry, name?: string }}
+ * @returns {Opened}
  */
 export function open(message) {
   const { subject, content, from, timestamp } = message;
   const at = sentAt(timestamp);
-  if (subject === SUBJECT && typeof content?.text === 'string') {
-    const id = typeof content.id === 'string' ? content.id.slice(0, 64) : fallbackId(message);
-    const name = typeof content.name === 'string' ? content.name.slice(0, 200) : undefined;
-    return { entry: { id, from, at, status: 'received', text: bounded(content.text) }, name };
+  /** @param {any} content @returns {Entry} */
+  const entryOf = ({ id }) => ({ id: typeof id === 'string' ? id.slice(0, 64) : fallbackId(message), from, at, status: 'received' });
+  if (content instanceof Uint8Array) {
+    const parts = subject === FILE ? split(content) : undefined;
+    if (!parts) return { entry: { ...entryOf({}), subject: subject.slice(0, 200), json: JSON.stringify(`${content.length} bytes`) } };
+    const { header, bytes } = parts;
+    const file = { name: typeof header.file === 'string' ? header.file.slice(0, 200) : 'Nameless', size: bytes.length };
+    return { entry: { ...entryOf(header), file }, name: nameIn(header), file: bytes };
+  }
+  if (subject === ASK && typeof content?.answer === 'string') {
+    return { entry: { ...entryOf(content), answer: content.answer.slice(0, 200) }, answers: true };
+  }
+  if ((subject === SUBJECT || subject === ASK) && typeof content?.text === 'string') {
+    const question = subject === ASK || undefined;
+    return { entry: { ...entryOf(content), text: bounded(content.text), question }, name: nameIn(content) };
   }
   const json = bounded(JSON.stringify(content, null, 2) ?? 'null');
   return { entry: { id: fallbackId(message), from, at, status: 'received', subject: subject.slice(0, 200), json } };
@@ -47,6 +68,39 @@ const fallbackId = ({ checksum, timestamp }) => `${checksum ?? ''}:${timestamp}`
  * @param {string} name
  */
 export const seal = ({ id, text }, name) => ({ id, name, text });
+
+/**
+ * @param {Entry} entry
+ * @param {string} name
+ * @param {Uint8Array} bytes of the file
+ */
+export function sealFile({ id, file }, name, bytes) {
+  const header = new TextEncoder().encode(JSON.stringify({ id, name, file: file?.name }));
+  const sealed = new Uint8Array(4 + header.length + bytes.length);
+  new DataView(sealed.buffer).setUint32(0, header.length, true);
+  sealed.set(header, 4);
+  sealed.set(bytes, 4 + header.length);
+  return sealed;
+}
+
+/** @param {any} content */
+const nameIn = ({ name }) => (typeof name === 'string' ? name.slice(0, 200) : undefined);
+
+/**
+ * @param {Uint8Array} content
+ * @returns {{ header: any, bytes: Uint8Array<ArrayBuffer> } | undefined}
+ */
+function split(content) {
+  if (content.length < 4) return undefined;
+  const length = new DataView(content.buffer, content.byteOffset).getUint32(0, true);
+  if (length > FILE_HEADER_BYTES || 4 + length > content.length) return undefined;
+  try {
+    const header = JSON.parse(new TextDecoder().decode(content.subarray(4, 4 + length)));
+    return { header: typeof header === 'object' && header ? header : {}, bytes: content.slice(4 + length) };
+  } catch {
+    return undefined;
+  }
+}
 
 /**
  * Who talks in it besides ourselves: to all recipients and the sender belongs one conversation, whoever of them writes.

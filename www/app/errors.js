@@ -16,18 +16,32 @@ const WORDS = {
   411: 'The server expected text.',
   412: 'The server asked to sign in first.',
   413: 'The message is too large.',
+  414: 'This device connected a second time, so this page hung up.',
+  415: 'Nobody with that credential has ever signed in here.',
+  416: 'Nobody came for it within its time.',
+  417: 'Too much waits for them already.',
+  418: 'The device that should have got it was retired.',
+  419: 'They use an older program, which cannot take this.',
   450: 'The program is not loaded yet. Reload the page.',
   451: 'That is not usable as given.',
   452: 'Taken back.',
   453: 'Signed out before it was sent.',
+  454: 'This page failed to handle something.',
+  455: 'What was kept on this device is damaged.',
+  456: 'This browser does not let messages be kept on disk: closing the page loses what waits.',
   503: 'The server is restarting.',
   504: 'The server has too many connections at the moment.',
   505: 'Too many messages waited to be read, so the server hung up.',
   506: 'Nothing was heard from the server for too long.',
+  507: 'The server’s disk is full.',
+  508: 'The server’s disk failed.',
+  509: 'The server takes no more large messages at the moment.',
+  520: 'The server waits for an earlier message.',
   529: 'Too many messages at once. Wait a moment.',
-  550: 'Too many messages are waiting to be sent.',
+  550: 'The outbox is full: too much is waiting to be sent.',
   551: 'The server did not answer in time.',
   552: 'The server cannot be reached.',
+  553: 'This device could not keep the message.',
 };
 
 /**
@@ -41,6 +55,12 @@ export function inWords(error) {
   const own = code === 451 && reason ? `${reason}.`.replace(/\.\.$/u, '.') : WORDS[code];
   return `${own ?? reason ?? message ?? 'Something went wrong.'} (${code})`;
 }
+
+/**
+ * The same, for what a receipt says.
+ * @param {{ code?: number, reason?: string }} failure
+ */
+export const errorWords = ({ code, reason }) => inWords({ code, reason });
 
 /** Whether trying again may help. @param {unknown} error */
 export const mayRetry = (error) => /** @type {{ retry?: boolean } | null} */ (error)?.retry === true;

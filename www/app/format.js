@@ -24,6 +24,9 @@ export function day(ms) {
   return days > 1 && days < 7 ? weekday.format(ms) : date.format(ms);
 }
 
+/** A time in a sentence: the hour today, the date and the hour before. @param {number} ms */
+export const moment = (ms) => (midnight(ms) === midnight(Date.now()) ? clock.format(ms) : `${shortDate.format(ms)}, ${clock.format(ms)}`);
+
 /** A time for a list: the hour today, the date before. @param {number} ms */
 export const briefly = (ms) => (midnight(ms) === midnight(Date.now()) ? clock.format(ms) : shortDate.format(ms));
 
@@ -39,7 +42,10 @@ export function initials(name) {
 }
 
 /** @param {number} bytes */
-export const size = (bytes) => (bytes < 1024 ? `${bytes} B` : `${(bytes / 1024).toFixed(1)} KiB`);
+export function size(bytes) {
+  if (bytes < 1024) return `${bytes} B`;
+  return bytes < 1024 * 1024 ? `${(bytes / 1024).toFixed(1)} KiB` : `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+}
 
 /** @param {number} ms */
 export const milliseconds = (ms) => `${Math.abs(ms) < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;

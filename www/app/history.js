@@ -1,14 +1,12 @@
 /**
  * Keeps conversations over a reload, in the storage of this tab: it is gone when the tab is closed or the person signs
- * out, and no other tab sees it. Bounded: the oldest messages give way first.
+ * out, and no other tab sees it. Bounded: the oldest messages give way first. What waits to be sent is kept by the package.
  */
 
 import { STORED_CHARS } from './limits.js';
 
 /** @typedef {import('./conversations.js').Conversation} Conversation */
 /** @typedef {import('./people.js').Person} Person */
-
-const LOST = 'The page was left before this was sent.';
 
 /** @param {string} credential */
 const keyOf = (credential) => `msr.history.${credential}`;
@@ -20,13 +18,7 @@ const keyOf = (credential) => `msr.history.${credential}`;
 export function load(credential) {
   try {
     const kept = JSON.parse(sessionStorage.getItem(keyOf(credential)) ?? '{}');
-    /** @type {Conversation[]} */
-    const conversations = kept.conversations ?? [];
-    for (const { entries } of conversations) {
-      // The outbox did not outlive the page.
-      for (const entry of entries) if (entry.status === 'waiting') Object.assign(entry, { status: 'failed', reason: LOST });
-    }
-    return { conversations, people: kept.people ?? [] };
+    return { conversations: kept.conversations ?? [], people: kept.people ?? [] };
   } catch {
     return { conversations: [], people: [] };
   }

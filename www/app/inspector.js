@@ -1,11 +1,16 @@
-/** The raw frames, as they pass. Recording begins when the drawer is opened first; the secret's hash is never shown. */
+/**
+ * The raw frames, as they pass: those of version 1 as text, those of version 2 as what they say. They are
+ * recorded while the drawer is open; the secret's hash is never shown.
+ */
 
 import { byId, h, setText } from './dom.js';
 import { size } from './format.js';
 import { jsonView, pretty } from './json-view.js';
 import { FRAME_CHARS, FRAMES } from './limits.js';
+import { framesOf } from './wire.js';
 
 /** @typedef {import('./session.js').Frame} Frame */
+/** @typedef {{ direction: 'in' | 'out', time: number, about: string, preview: string, text: string, bytes: number }} Shown */
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3, hour12: false });
 const SECRET = /("secret"\s*:\s*)"(?:\\.|[^"\\])*"/gu;
@@ -20,19 +25,47 @@ function subjectOf(text) {
   }
 }
 
+/**
+ * What to show of what passed: a message of version 1 is one frame, one of version 2 may be several.
+ * @param {Frame} frame
+ * @returns {Shown[]}
+ */
+function shownOf({ direction, text, bytes, time }) {
+  if (!bytes) {
+    const shown = withoutSecret(text);
+    return [{ direction, time, about: subjectOf(text), preview: shown, text: shown, bytes: encoder.encode(text).length }];
+  }
+  return framesOf(bytes).map(({ name, size, fields }) => {
+    const shown = withoutSecret(JSON.stringify(fields));
+    // What was said is what one looks for first.
+    const preview = fields.content === undefined ? shown : JSON.stringify(fields.content);
+    return { direction, time, about: aboutOf(name, fields), preview, text: shown, bytes: size };
+  });
+}
+
+/** @param {string} text */
+const withoutSecret = (text) => text.replace(SECRET, '$1"(hidden)"');
+
+/**
+ * @param {string} name
+ * @param {Record<string, unknown>} fields
+ */
+const aboutOf = (name, { subject }) => (typeof subject === 'string' && subject ? `${name} · ${subject}` : name);
+
 export class Inspector {
-  #session;
   #count = 0;
   #paused = false;
   #filter = /** @type {HTMLInputElement} */ (byId('inspector-filter'));
   #direction = /** @type {HTMLSelectElement} */ (byId('inspector-direction'));
-  /** @type {Map<HTMLElement, Frame>} */
+  /** @type {Map<HTMLElement, Shown>} */
   #rows = new Map();
 
   /** @param {import('./session.js').Session} session */
   constructor(session) {
-    this.#session = session;
-    session.on('frame', (frame) => this.#record(frame));
+    session.on('frame', (frame) => {
+      if (byId('inspector').hidden || this.#paused) return;
+      for (const shown of shownOf(frame)) this.#record(shown);
+    });
     session.on('signedout', () => this.#clear());
     this.#filter.addEventListener('input', () => this.#filterAll());
     this.#direction.addEventListener('change', () => this.#filterAll());
@@ -50,7 +83,6 @@ export class Inspector {
     byId('app').classList.toggle('inspecting', !drawer.hidden);
     byId('inspect').setAttribute('aria-expanded', String(!drawer.hidden));
     byId('inspect').textContent = drawer.hidden ? 'Inspect frames' : 'Close the inspector';
-    this.#session.trace = !drawer.hidden && !this.#paused;
     if (drawer.hidden) byId('inspect').focus();
     else this.#filter.focus();
     this.#tell();
@@ -59,17 +91,14 @@ export class Inspector {
   /** @param {boolean} paused */
   #pause(paused) {
     this.#paused = paused;
-    this.#session.trace = !paused;
     byId('inspector-pause').setAttribute('aria-pressed', String(paused));
     byId('inspector-pause').textContent = paused ? 'Resume' : 'Pause';
     this.#tell();
   }
 
-  /** @param {Frame} frame */
-  #record({ direction, text, time }) {
-    const frame = { direction, text: text.replace(SECRET, '$1"(hidden)"'), time };
-    const bytes = encoder.encode(text).length;
-    const row = this.#row(frame, bytes);
+  /** @param {Shown} frame */
+  #record(frame) {
+    const row = this.#row(frame);
     this.#rows.set(row, frame);
     row.hidden = !this.#fits(frame);
     const scroll = /** @type {HTMLElement} */ (byId('frames').parentElement);
@@ -85,17 +114,14 @@ export class Inspector {
     this.#tell();
   }
 
-  /**
-   * @param {Frame} frame
-   * @param {number} bytes
-   */
-  #row({ direction, text, time }, bytes) {
+  /** @param {Shown} frame */
+  #row({ direction, about, preview, text, time, bytes }) {
     const details = h('details', {},
       h('summary', {},
         h('span', { class: `direction ${direction}`, text: direction }),
         h('span', { class: 'frame-time', text: clock.format(time) }),
-        h('span', { class: 'frame-subject', text: subjectOf(text) }),
-        h('span', { class: 'frame-preview', text: text.slice(0, 300) }),
+        h('span', { class: 'frame-subject', text: about }),
+        h('span', { class: 'frame-preview', text: preview.slice(0, 300) }),
         h('span', { class: 'frame-size', text: size(bytes) })));
     // Laid out only when somebody wants to read it.
     details.addEventListener('toggle', () => {
@@ -104,10 +130,10 @@ export class Inspector {
     return h('li', {}, details);
   }
 
-  /** @param {Frame} frame */
-  #fits({ direction, text }) {
+  /** @param {Shown} frame */
+  #fits({ direction, about, text }) {
     const keyword = this.#filter.value.trim().toLowerCase();
-    return (!this.#direction.value || this.#direction.value === direction) && text.toLowerCase().includes(keyword);
+    return (!this.#direction.value || this.#direction.value === direction) && `${about} ${text}`.toLowerCase().includes(keyword);
   }
 
   #filterAll() {

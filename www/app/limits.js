@@ -15,6 +15,21 @@ export const STORED_CHARS = 1_500_000;
 /** People remembered by name. */
 export const PEOPLE = 500;
 
+/** The largest file that is sent: a message takes 15 MiB, with its header. */
+export const FILE_BYTES = 15 * 1024 * 1024 - 8 * 1024;
+
+/** What stands before the bytes of a file. */
+export const FILE_HEADER_BYTES = 4 * 1024;
+
+/** What files of messages may take of the memory; the oldest give way. */
+export const FILES_BYTES = 96 * 1024 * 1024;
+
+/** Waiting messages that the outbox lists; it counts all. */
+export const OUTBOX_ROWS = 6;
+
+/** How long an answer to a question is waited for, unless the question says for how long it is kept. */
+export const ANSWER_MS = 10 * 60_000;
+
 /** Frames the inspector keeps. */
 export const FRAMES = 500;
 

@@ -1,6 +1,7 @@
 /** The first column: conversations, and who is here. */
 
 import { avatar, avatars } from './avatar.js';
+import { gist } from './bubble.js';
 import { arrowKeys, byId, h, reconcile, setText } from './dom.js';
 import { briefly, listed } from './format.js';
 import { FOUND_PEERS, SEARCH_PAUSE_MS } from './limits.js';
@@ -112,8 +113,8 @@ export class List {
     if (this.#hasDraft(conversation)) return `Draft: ${conversation.draft.slice(0, 120)}`;
     const last = conversation.entries.at(-1);
     if (!last) return 'No messages yet';
-    const said = (last.text ?? `${last.subject}: ${last.json}`).slice(0, 120);
-    if (last.status === 'failed') return `Not sent: ${said}`;
+    const said = gist(last).slice(0, 120);
+    if (last.status === 'failed' || last.status === 'expired') return `Not delivered: ${said}`;
     if (last.from === session.credential) return conversation.members.length ? `You: ${said}` : said;
     return conversation.members.length > 1 ? `${people.nameOf(last.from)}: ${said}` : said;
   }

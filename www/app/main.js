@@ -6,14 +6,18 @@ import { Banner } from './banner.js';
 import { Composer } from './composer.js';
 import { ConnectionPanel } from './connection.js';
 import { Conversations } from './conversations.js';
+import { DevicesPanel } from './devices.js';
 import { byId, h, setText } from './dom.js';
 import { inWords } from './errors.js';
+import { forgetFiles } from './files.js';
 import * as history from './history.js';
 import { icon } from './icons.js';
 import { Inspector } from './inspector.js';
 import { List, titleOf } from './list.js';
 import { renderMembers } from './members.js';
+import { OutboxPanel } from './outbox.js';
 import { everyNowAndThen, People } from './people.js';
+import { Questions } from './questions.js';
 import * as screens from './screens.js';
 import { Sending } from './sending.js';
 import { Session } from './session.js';
@@ -21,6 +25,7 @@ import { hideSignIn, setUpSignIn, showSignIn } from './sign-in.js';
 import { Start } from './start.js';
 import { Talk } from './talk.js';
 import { nextTheme, theme } from './theme.js';
+import { Transfers } from './transfers.js';
 
 const SAVE_PAUSE_MS = 300;
 
@@ -28,6 +33,8 @@ const session = new Session();
 const people = new People();
 const conversations = new Conversations();
 const sending = new Sending(session, conversations);
+const questions = new Questions(session, conversations);
+const transfers = new Transfers(session);
 
 /** The id of the conversation that is open. @type {string | undefined} */
 let current;
@@ -36,18 +43,24 @@ const banner = new Banner(session);
 const inspector = new Inspector(session);
 const connection = new ConnectionPanel({ session, inspect: () => inspector.toggle(), signOut });
 const list = new List({ session, people, conversations, openWith, current: () => current });
-const talk = new Talk({ session, people, conversations, retry: (conversation, entry) => sending.retry(conversation, entry) });
+const talk = new Talk({ session, people, conversations, sending, questions, transfers });
+const outbox = new OutboxPanel({ session, conversations, people, sending, transfers });
+const devices = new DevicesPanel(session);
 const start = new Start({ session, people, openWith });
-const composer = new Composer(
-  (text) => {
+const composer = new Composer({
+  send(text, how) {
     const conversation = open();
-    if (conversation) sending.send(conversation, text);
+    if (conversation) sending.send(conversation, text, how);
   },
-  (draft) => {
+  sendFile(file, how) {
+    const conversation = open();
+    if (conversation) void sending.sendFile(conversation, file, how);
+  },
+  changed(draft) {
     const conversation = open();
     if (conversation) conversations.setDraft(conversation, draft);
   },
-);
+});
 
 function open() {
   return current === undefined ? undefined : conversations.get(current);
@@ -90,19 +103,28 @@ function watch() {
   conversations.watch(looking ? current : undefined);
 }
 
-/** The person is signed in: shows their things. */
-function enter() {
+/** Somebody signs in: what was kept for them is here before the first message can come. */
+function prepare() {
   const { credential, identity } = session;
   const kept = history.load(credential);
   people.reset({ credential, name: identity?.name ?? '', email: identity?.email }, kept.people);
   conversations.reset(credential, kept.conversations);
+  sending.resume();
+}
+
+/** The person is signed in: shows their things. */
+function enter() {
   hideSignIn();
   screens.reset();
   list.reset();
   showConversation(undefined);
   showMe();
+  composer.reset();
   connection.render();
+  outbox.render();
+  devices.render();
   banner.render();
+  saveSoon();
   ask();
   // On a phone a field with the focus brings up the keyboard.
   byId(matchMedia('(pointer: coarse)').matches ? 'lists' : 'search').focus();
@@ -158,26 +180,28 @@ function saveSoon() {
 }
 
 function listen() {
+  session.on('signedin', prepare);
   session.on('state', () => {
     showState();
     if (session.registered) ask();
     else people.away();
   });
   session.on('message', (message) => {
+    questions.came(message);
     const received = conversations.receive(message);
     if (!received || received.entry.from === session.credential) return;
     people.learn(message.from, received.name);
-    const { text, subject } = received.entry;
-    announce(`${people.nameOf(message.from)}: ${text ?? `message of subject ${subject}`}`.slice(0, 300));
+    announce(`${people.nameOf(message.from)}: ${said(received.entry)}`.slice(0, 300));
   });
   session.on('signedout', () => {
     clearTimeout(saving);
     saving = undefined;
     start.close();
     if (!byId('inspector').hidden) inspector.toggle();
-    if (byId('app').hidden) return;
     conversations.reset('');
+    forgetFiles();
     people.reset(undefined);
+    if (byId('app').hidden) return;
     showConversation(undefined);
     showSignIn();
   });
@@ -186,7 +210,9 @@ function listen() {
     saveSoon();
   });
   conversations.on('entry', ({ entry, added }) => {
-    if (!added && entry.status === 'failed') announce(`Not sent. ${entry.reason}`);
+    if (added || entry.from !== session.credential) return;
+    if (entry.status === 'failed') announce(`Not sent. ${entry.reason}`);
+    if (entry.status === 'answered') announce(`Answered: ${entry.answer}`);
   });
   people.on('change', () => {
     showMembers();
@@ -196,8 +222,8 @@ function listen() {
   document.addEventListener('visibilitychange', watch);
   addEventListener('pagehide', save);
   addEventListener('beforeunload', (event) => {
-    // What waits would be lost: the browser asks first.
-    if (session.signedIn && session.outbox > 0) event.preventDefault();
+    // Where nothing can be kept on disk, what waits would be lost: the browser asks first.
+    if (session.signedIn && session.memoryOnly && session.outbox > 0) event.preventDefault();
   });
   byId('me').addEventListener('click', () => {
     screens.show('details');
@@ -214,11 +240,19 @@ function listen() {
   });
 }
 
+/** What is read out of a message that came. @param {import('./envelope.js').Entry} entry */
+function said({ text, file, question, subject }) {
+  if (file) return `file ${file.name}`;
+  return text === undefined ? `message of subject ${subject}` : `${question ? 'question: ' : ''}${text}`;
+}
+
 function drawIcons() {
   byId('new-conversation').append(icon('pencil'));
   byId('start-close').append(icon('close'));
   byId('inspector-close').append(icon('close'));
   byId('to-details').append(icon('info'));
+  byId('attach').append(icon('attach'));
+  byId('ask').prepend(icon('ask'));
   byId('composer').querySelector('.send')?.append(icon('send'));
   for (const button of document.querySelectorAll('[data-back]')) button.append(icon('back'));
 }
@@ -238,6 +272,7 @@ async function resume() {
   });
 }
 
+sending.onfull = () => outbox.full();
 drawIcons();
 showTheme();
 listen();

@@ -33,7 +33,7 @@ export function renderMembers(conversation, { people, forget, openWith }) {
     h('h2', { id: 'members-title', text: members.length > 1 ? `${members.length} people` : members.length ? 'About' : 'Note to self' }),
     members.length
       ? h('ul', { class: 'members' }, ...rows)
-      : h('p', { class: 'hint', text: 'A message to your own credential. It reaches every window and device where you are signed in and connected.' }),
+      : h('p', { class: 'hint', text: 'A message to your own credential. It reaches every window and device where you have signed in, those that are away when they come back.' }),
     members.length > 0 && h('p', { class: 'hint', text: 'Anybody can take any name. If it matters, compare credentials in another way.' }) || '',
     h('button', { type: 'button', class: 'button small', text: 'Forget this conversation', onclick: forget }));
 }

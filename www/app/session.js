@@ -6,15 +6,18 @@
  * secret is there in plain text, for the package hashes it by itself: hence the question.
  */
 
+import { deviceName } from './device-name.js';
 import { Emitter } from './emitter.js';
 
 /** @typedef {import('/pkg/index.js').Client} Client */
 /** @typedef {{ name: string, email: string, secret: string, server: string, publish: boolean }} Identity */
-/** @typedef {{ direction: 'in' | 'out', text: string, time: number }} Frame */
+/** @typedef {import('/pkg/index.js').Frame} Frame */
 /** @typedef {{ code: number, reason: string, retryIn: number | null }} Closed */
 
 const KEY = 'msr.sign-in';
-const EVENTS = /** @type {const} */ (['message', 'state', 'error', 'outbox', 'close', 'frame']);
+const EVENTS = /** @type {const} */ (['message', 'state', 'error', 'outbox', 'close', 'frame', 'receipt', 'devices', 'gap']);
+/** Nothing can be kept on disk. */
+const MEMORY_ONLY = 456;
 
 /** The package, ready for use. Not needed to show the page, so a page that cannot get it can still say so. */
 export async function load() {
@@ -29,17 +32,18 @@ export async function load() {
 export const ownServer = () => `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}`;
 
 /**
- * @extends {Emitter<{ message: import('./envelope.js').Incoming, state: number, error: unknown, outbox: number, close: Closed, frame: Frame, roundtrip: number, signedin: undefined, signedout: undefined }>}
+ * @extends {Emitter<{ message: import('/pkg/index.js').Message, state: number, error: unknown, outbox: number, close: Closed, frame: Frame, receipt: import('/pkg/index.js').ReceiptChange, devices: readonly import('/pkg/index.js').Device[], gap: null, roundtrip: number, signedin: undefined, signedout: undefined }>}
  */
 export class Session extends Emitter {
   /** @type {Client | undefined} */
   #client;
-  #trace = false;
   /** @type {Omit<Identity, 'secret'> | undefined} */
   identity;
   credential = '';
   /** When the state changed last, by the wall clock. */
   since = Date.now();
+  /** What waits does not outlive the page. */
+  memoryOnly = false;
   /** What the last round trip took, in ms: a search, or the registration. @type {number | undefined} */
   roundTrip;
 
@@ -70,7 +74,10 @@ export class Session extends Emitter {
     this.#client = client;
     this.identity = identity;
     client.onmessage = () => {};
-    client.trace = this.#trace;
+    client.device = deviceName();
+    // The frames tell how much of a large message has passed, and the inspector what they say.
+    client.trace = true;
+    this.memoryOnly = false;
     for (const type of EVENTS) {
       client.addEventListener(type, (event) => this.#heard(client, type, /** @type {CustomEvent} */ (event).detail));
     }
@@ -100,10 +107,26 @@ export class Session extends Emitter {
    * @param {string[]} to
    * @param {string} subject
    * @param {unknown} content
+   * @param {import('/pkg/index.js').SendOptions} options
    */
-  async send(to, subject, content) {
-    if (!this.#client) throw new Error('Nobody is signed in.');
-    return this.#client.send(to, subject, content);
+  async send(to, subject, content, options) {
+    return this.#require().send(to, subject, content, options);
+  }
+
+  /**
+   * Sends a message that asks for an answer, and gives the answering one.
+   * @param {string[]} to
+   * @param {string} subject
+   * @param {unknown} content
+   * @param {import('/pkg/index.js').RequestOptions} options
+   */
+  async request(to, subject, content, options) {
+    return this.#require().request(to, subject, content, options);
+  }
+
+  /** Frees what waits for a device of ours, which gets nothing more. @param {string} device */
+  async retire(device) {
+    return this.#require().retire(device);
   }
 
   /** @param {string} keyword */
@@ -145,10 +168,14 @@ export class Session extends Emitter {
     return timestamp + this.offset;
   }
 
-  /** Whether frames are reported. @param {boolean} on */
-  set trace(on) {
-    this.#trace = on;
-    if (this.#client) this.#client.trace = on;
+  /** The devices of the one who is signed in. */
+  get devices() {
+    return this.#client?.devices ?? [];
+  }
+
+  #require() {
+    if (!this.#client) throw new Error('Nobody is signed in.');
+    return this.#client;
   }
 
   /**
@@ -158,6 +185,7 @@ export class Session extends Emitter {
    */
   #heard(client, type, detail) {
     if (client !== this.#client) return;
+    if (type === 'error' && detail.code === MEMORY_ONLY) this.memoryOnly = true;
     if (type === 'state') this.since = Date.now();
     if (type === 'state' && this.registered && client.roundTrip !== null) this.#measured(client.roundTrip);
     this.emit(type, detail);

@@ -1,25 +1,23 @@
 /** The middle column: what was said in one conversation, and what is going on with it. */
 
 import { avatar, avatars } from './avatar.js';
+import { bubble, updateQuestion } from './bubble.js';
 import { byId, h, reconcile, setText } from './dom.js';
-import { day, exactly, timeOfDay } from './format.js';
+import { fileOf } from './files.js';
+import { day } from './format.js';
 import { icon } from './icons.js';
-import { jsonView } from './json-view.js';
 import { GROUPING_MS } from './limits.js';
 import { titleOf } from './list.js';
+import { bar, updateBar, updateMeta } from './meta.js';
 
 /** @typedef {import('./conversations.js').Conversation} Conversation */
 /** @typedef {import('./envelope.js').Entry} Entry */
-/** @typedef {{ key: string, day?: string, entry?: Entry, first?: boolean, last?: boolean }} Line */
-/** @typedef {{ session: import('./session.js').Session, people: import('./people.js').People, conversations: import('./conversations.js').Conversations, retry: (conversation: Conversation, entry: Entry) => void }} Parts */
+/** @typedef {import('./transfers.js').Arrival} Arrival */
+/** @typedef {{ key: string, day?: string, entry?: Entry, arrival?: Arrival, first?: boolean, last?: boolean }} Line */
+/** @typedef {{ session: import('./session.js').Session, people: import('./people.js').People, conversations: import('./conversations.js').Conversations, sending: import('./sending.js').Sending, questions: import('./questions.js').Questions, transfers: import('./transfers.js').Transfers }} Parts */
 
 /** How near the end counts as being there. */
 const END_PX = 80;
-
-/** @type {Record<Entry['status'], string>} */
-const STATUS = { received: '', waiting: 'Waiting', sent: 'Sent', failed: 'Not sent' };
-/** @type {Record<Entry['status'], 'clock' | 'check' | 'alert' | undefined>} */
-const STATUS_ICON = { received: undefined, waiting: 'clock', sent: 'check', failed: 'alert' };
 
 export class Talk {
   #parts;
@@ -32,6 +30,7 @@ export class Talk {
     this.#parts = parts;
     parts.people.on('change', () => this.#render());
     parts.session.on('state', () => this.#renderHeader());
+    for (const type of /** @type {const} */ (['arrival', 'upload'])) parts.transfers.on(type, () => this.#changed(undefined));
     parts.conversations.on('entry', ({ conversation, entry, added }) => {
       if (conversation === this.#conversation) this.#changed(added ? entry : undefined);
     });
@@ -69,7 +68,9 @@ export class Talk {
   #render() {
     if (!this.#conversation) return;
     this.#renderHeader();
-    reconcile(byId('entries'), this.#lines(this.#conversation.entries), ({ key }) => key, (line) => this.#create(line), (element, line) => this.#update(element, line));
+    const { entries, members } = this.#conversation;
+    const lines = [...this.#lines(entries), ...this.#parts.transfers.from(members).map((arrival) => ({ key: arrival.key, arrival }))];
+    reconcile(byId('entries'), lines, ({ key }) => key, (line) => this.#create(line), (element, line) => this.#update(element, line));
   }
 
   #renderHeader() {
@@ -88,11 +89,11 @@ export class Talk {
   /** @param {Conversation} conversation */
   #about({ members }) {
     const { people, session } = this.#parts;
-    if (members.length === 0) return 'Reaches all your windows and devices that are connected';
-    if (!session.registered) return 'Messages wait until the connection is back';
+    if (!session.registered) return 'Messages wait on this device until the connection is back';
+    if (members.length === 0) return 'Reaches all your windows and devices';
     const here = members.filter((member) => people.isHere(member)).length;
     if (members.length > 1) return `${members.length + 1} people with you · ${here} of ${members.length} listed as here`;
-    return here ? 'Here now' : 'Not listed as here: a message reaches only who is connected';
+    return here ? 'Here now' : 'Not listed as here: messages wait on the server';
   }
 
   /** @param {Entry[]} entries */
@@ -115,26 +116,26 @@ export class Talk {
   }
 
   /** @param {Line} line */
-  #create({ day, entry }) {
+  #create({ day, entry, arrival }) {
+    if (arrival) return h('li', { class: 'entry arriving last' }, h('span', { class: 'entry-avatar' }), h('div', { class: 'entry-body' }, h('div', { class: 'bubble' }, bar())));
     if (!entry) return h('li', { class: 'day' }, h('span', { text: day }));
     const own = entry.from === this.#parts.session.credential;
     return h('li', { class: own ? 'entry own' : 'entry' },
       !own && h('span', { class: 'entry-avatar' }),
       h('div', { class: 'entry-body' },
         h('p', { class: 'who' }),
-        entry.json === undefined
-          ? h('p', { class: 'bubble', dir: 'auto', text: entry.text })
-          : h('div', { class: 'bubble data' }, h('p', { class: 'subject', text: entry.subject || 'No subject' }), jsonView(entry.json)),
-        h('p', { class: 'meta' })));
+        bubble(entry),
+        h('div', { class: 'meta' })));
   }
 
   /**
    * @param {HTMLElement} element
    * @param {Line} line
    */
-  #update(element, { entry, first, last }) {
+  #update(element, { entry, arrival, first, last }) {
+    const { people, session, questions } = this.#parts;
+    if (arrival) return updateBar(element, { ...arrival, words: `${people.nameOf(arrival.from)} sends` });
     if (!entry) return;
-    const { people, session } = this.#parts;
     const own = entry.from === session.credential;
     const name = people.nameOf(entry.from);
     element.classList.toggle('first', first);
@@ -146,25 +147,35 @@ export class Talk {
     const who = /** @type {HTMLElement} */ (element.querySelector('.who'));
     setText(who, own ? 'You' : name);
     who.classList.toggle('sr-only', own || !first || (this.#conversation?.members.length ?? 0) < 2);
-    const meta = /** @type {HTMLElement} */ (element.querySelector('.meta'));
-    const state = `${entry.status} ${entry.at} ${entry.reason ?? ''}`;
-    if (meta.dataset.state === state) return;
-    meta.dataset.state = state;
-    meta.replaceChildren(...this.#meta(entry));
+    updateQuestion(element, entry, own, questions.canAnswer(entry), (answer) => this.#conversation && questions.answer(this.#conversation, entry, answer));
+    this.#updateFile(element, entry);
+    updateMeta(/** @type {HTMLElement} */ (element.querySelector('.meta')), entry, this.#aboutEntry(entry));
+  }
+
+  /**
+   * What is read from the disk, or was lost since, changes what can be done with it.
+   * @param {HTMLElement} element
+   * @param {Entry} entry
+   */
+  #updateFile(element, entry) {
+    const has = String(fileOf(entry) !== undefined);
+    if (!entry.file || element.dataset.file === has) return;
+    element.dataset.file = has;
+    element.querySelector('.bubble')?.replaceWith(bubble(entry));
   }
 
   /** @param {Entry} entry */
-  #meta(entry) {
-    const local = this.#parts.session.local(entry.at);
-    const statusIcon = STATUS_ICON[entry.status];
-    /** @type {HTMLElement[]} */
-    const parts = [h('time', { datetime: new Date(local).toISOString(), title: exactly(local), text: timeOfDay(local) })];
-    if (statusIcon) parts.push(h('span', { class: `status ${entry.status}`, title: explain(entry) }, icon(statusIcon), h('span', { text: STATUS[entry.status] })));
-    if (entry.status === 'failed') {
-      parts.push(h('span', { class: 'reason', text: entry.reason ?? '' }));
-      parts.push(h('button', { type: 'button', class: 'link', text: 'Try again', onclick: () => this.#conversation && this.#parts.retry(this.#conversation, entry) }));
-    }
-    return parts;
+  #aboutEntry(entry) {
+    const { session, people, sending, transfers, conversations } = this.#parts;
+    const conversation = /** @type {Conversation} */ (this.#conversation);
+    return {
+      local: (/** @type {number} */ timestamp) => session.local(timestamp),
+      nameOf: (/** @type {string} */ credential) => (credential === session.credential ? 'You' : people.nameOf(credential)),
+      upload: transfers.uploading(conversations) === entry ? transfers.upload : undefined,
+      isCancellable: (/** @type {Entry} */ entry) => sending.isCancellable(entry),
+      cancel: (/** @type {Entry} */ entry) => sending.cancel(conversation, entry),
+      retry: (/** @type {Entry} */ entry) => sending.retry(conversation, entry),
+    };
   }
 
   #atEnd() {
@@ -176,10 +187,4 @@ export class Talk {
     this.#scroll.scrollTop = this.#scroll.scrollHeight;
     byId('jump').hidden = true;
   }
-}
-
-/** @param {Entry} entry */
-function explain({ status }) {
-  if (status === 'sent') return 'Handed to the server. Whether it was read is not known.';
-  return status === 'waiting' ? 'Goes out as soon as there is a connection.' : undefined;
 }

@@ -9,10 +9,12 @@ mod address;
 mod bench;
 mod checkout;
 mod checks;
+mod fuzz;
 mod package;
 mod process;
 mod server;
 mod size;
+mod soak;
 mod stamp;
 mod tools;
 
@@ -49,6 +51,10 @@ enum Task {
     Pkg,
     /// Look for known vulnerabilities in the dependencies (needs the network)
     Advisories,
+    /// Kill the server and its clients under load, and check that nothing is lost, doubled or out of order
+    Soak(soak::Soak),
+    /// Feed what reads from outside and from the disk with what a fuzzer makes up
+    Fuzz(fuzz::Fuzz),
     /// Measure a release build of the server
     Bench {
         /// Arguments for the load generator; `cargo xtask bench -- --help` lists them
@@ -74,6 +80,8 @@ fn run(task: Task) -> Result<()> {
         Task::Test { only } => checks::run(&checkout, &only),
         Task::Pkg => package::build(&checkout),
         Task::Advisories => checks::advisories(&checkout),
+        Task::Soak(soak) => soak::run(&checkout, &soak),
+        Task::Fuzz(fuzz) => fuzz::run(&checkout, &fuzz),
         Task::Bench { generator } => bench::run(&checkout, &generator),
     }
 }

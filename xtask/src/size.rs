@@ -9,7 +9,7 @@ use crate::process;
 const LOADED: &[&str] = &["index.js", "msgsrouter_bg.wasm"];
 
 /// How large they may be together, compressed by gzip.
-const BUDGET_GZIP_BYTES: usize = 60_000;
+const BUDGET_GZIP_BYTES: usize = 97_000;
 
 /// Node has both compressors, so this program needs none. Prints a line `raw gzip brotli` a file.
 const MEASURE: &str = "

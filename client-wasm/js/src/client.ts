@@ -1,29 +1,37 @@
 /** The client: settings in, messages out. Everything it decides is decided in the session behind it. */
 
-import type { Face, Failure, Session } from 'msgsrouter-wasm';
-import { keepRunning, openSocket, whyNoSocket } from '#host';
+import type { Face, Incoming, Session, WireDraft } from 'msgsrouter-wasm';
+import { keepRunning, openSocket, storesOf, whyNoSocket } from '#host';
+import { Configured } from './configured.ts';
 import { deferred, type Deferred } from './deferred.ts';
+import { Delivery } from './delivery.ts';
 import { CODE, MsrError, aborted, invalid } from './error.ts';
-import { GuardedTarget, STATE, type Closed, type State } from './events.ts';
+import { STATE, type Closed, type Device, type State } from './events.ts';
+import { errorOf } from './failure.ts';
 import { Inbox, type MessagesOptions } from './inbox.ts';
 import { init } from './init.ts';
+import { Leftovers } from './leftovers.ts';
 import { Message } from './message.ts';
 import type { ClientOptions } from './options.ts';
-import type { FoundPeer, Location, Peer } from './peer.ts';
-import { isOriginRefused } from './probe.ts';
-import { randomId, receiptOf, type Receipt, type SendOptions } from './receipt.ts';
-import { Settings } from './settings.ts';
-import { recipients, spell, string } from './spell.ts';
+import type { FoundPeer } from './peer.ts';
+import { probe } from './probe.ts';
+import type { Receipt, RequestOptions, SendOptions } from './receipt.ts';
+import { Sendings, take } from './sending.ts';
+import { bytesOf, checked, isBytes, recipients, spell, string } from './spell.ts';
+import { Keeper } from './store/keeper.ts';
+import type { Stores } from './store/store.ts';
 import { onWake } from './wake.ts';
 import { isLoaded, wasm } from './wasm.ts';
 
 /** The WebSocket close code of a connection that its own page closed (RFC 6455, 7.4.1). */
 const NORMAL_CLOSE = 1000;
 
-/** A message that was handed to the session. */
-interface Sending extends Deferred<Receipt> {
-  id: string;
-  to: string[];
+/** How long `request` waits for the answer. */
+const REQUEST_TIMEOUT_MS = 30_000;
+
+/** A message on its way to the session, its recipients as the page names them. */
+interface Draft extends Omit<WireDraft, 'to'> {
+  recipients: string[];
 }
 
 /**
@@ -32,7 +40,7 @@ interface Sending extends Deferred<Receipt> {
  * Handlers and listeners run after the client has done its work, never inside a call of the page; what they throw is
  * reported as an `error` event and on the console, and changes nothing.
  */
-export class Client extends GuardedTarget {
+export class Client extends Configured {
   /** What `state` can be. */
   readonly STATE = STATE;
   /** Told each message; prints it until the page puts its own here. */
@@ -42,102 +50,53 @@ export class Client extends GuardedTarget {
   /** Told when `state` changes. */
   onstate: ((state: State) => unknown) | null = null;
 
-  #settings = new Settings();
   #session: Session | undefined;
   /** The promise of `connect()`, until it is rejected or the connection it stands for is lost. */
   #connecting: Deferred<void> | undefined;
   #isRegistered = false;
   #stopRunning: (() => void) | undefined;
   #stopWaking: (() => void) | undefined;
-  #sending = new Map<number, Sending>();
+  #storage = 'auto';
+  #stores: Stores | undefined;
+  #keeper: Keeper;
+  #leftovers: Leftovers;
+  #sendings: Sendings;
   #finding = new Map<number, Deferred<FoundPeer[]>>();
   #inboxes = new Set<Inbox>();
+  /** Messages that the page is not done with. */
+  #deliveries = 0;
+  #devices: readonly Device[] = [];
+  /** What a session that is over knew of the server's clock. */
+  #clock: { offset: number; roundTrip: number | null } = { offset: 0, roundTrip: null };
   #trace = false;
   #told: (() => void)[] = [];
 
   /** A client with these settings; those that are missing can be set later. */
   constructor(options: ClientOptions = {}) {
     super();
-    for (const key of ['server', 'name', 'email', 'secret', 'location', 'publish', 'identity', 'autoreconnect'] as const) {
+    checked(options);
+    const trouble = (error: MsrError) => this.#later(() => this.emit('error', error));
+    this.#sendings = new Sendings((change) => this.emit('receipt', change));
+    this.#keeper = new Keeper(() => this.#session, (credential) => this.#openStores().open(credential), trouble);
+    this.#leftovers = new Leftovers(() => this.#openStores(), (change) => this.#later(() => this.emit('receipt', change)), trouble);
+    const keys = ['server', 'name', 'email', 'secret', 'location', 'publish', 'identity', 'autoreconnect', 'device', 'storage'] as const;
+    for (const key of keys) {
       if (options[key] !== undefined) (this as Record<typeof key, unknown>)[key] = options[key];
     }
   }
 
-  /** The server's address, `ws://…` or `wss://…`; used at the next connection. */
-  get server(): string {
-    return this.#settings.server;
-  }
-  set server(server: string) {
-    this.#configure({ server });
-  }
-
-  /** The name shown to people. */
-  get name(): string {
-    return this.#settings.name;
-  }
-  set name(name: string) {
-    this.#configure({ name });
-  }
-
-  /** The e-mail address, or another way to reach the person. */
-  get email(): string {
-    return this.#settings.email;
-  }
-  set email(email: string) {
-    this.#configure({ email });
-  }
-
   /**
-   * The secret. A plain one is hashed as it is assigned, or, when the WebAssembly is not loaded yet, as soon as it is;
-   * until then it is kept in private. Reading gives the hash, as it goes on the wire.
+   * Where messages are kept that wait to be sent, and what was handled: `'auto'`, on disk (a browser's IndexedDB; in Node
+   * the folder that the environment names as MSGSROUTER_STORAGE, or `~/.msgsrouter`); `'memory'`; in Node a path as well.
+   * Set it before the client is used.
    */
-  get secret(): string {
-    return this.#settings.secret;
+  get storage(): string {
+    return this.#storage;
   }
-  set secret(secret: string) {
-    this.#configure({ secret });
-  }
-
-  /** Where the peer says it is. */
-  get location(): Location {
-    return this.#settings.location;
-  }
-  set location(location: Location) {
-    this.#configure({ location });
-  }
-
-  /** Whether others can find the peer by searching. */
-  get publish(): boolean {
-    return this.#settings.publish;
-  }
-  set publish(publish: boolean) {
-    this.#configure({ publish });
-  }
-
-  /** The kind of identity: there is `md5` alone, byte for byte as the original computes it. */
-  get identity(): 'md5' {
-    return 'md5';
-  }
-  set identity(identity: 'md5') {
-    if (identity !== 'md5') throw invalid(`identity must be 'md5'`);
-  }
-
-  /** Whether a lost connection is made anew. */
-  get autoreconnect(): boolean {
-    return this.#settings.autoreconnect;
-  }
-  set autoreconnect(autoreconnect: boolean) {
-    this.#configure({ autoreconnect });
-  }
-
-  /** The address of this client's peer: 32 hex digits, computed from name, e-mail address and secret. */
-  get credential(): string {
-    return this.#settings.credential;
-  }
-
-  /** This client's peer, a copy. */
-  get peer(): Peer {
-    return this.#settings.peer();
+  set storage(storage: string) {
+    if (this.#session) throw invalid('storage is set before the client is used');
+    this.#stores = storesOf(string('storage', storage));
+    this.#storage = storage;
   }
 
   /** One of `STATE`. */
@@ -147,12 +106,17 @@ export class Client extends GuardedTarget {
 
   /** How far this clock is ahead of the server's, in ms; 0 until known. */
   get offset(): number {
-    return this.#session?.status().offset ?? 0;
+    return this.#session?.status().offset ?? this.#clock.offset;
   }
 
   /** The last round trip measured, in ms; `null` until known. */
   get roundTrip(): number | null {
-    return this.#session?.status().roundTrip ?? null;
+    return this.#session ? (this.#session.status().roundTrip ?? null) : this.#clock.roundTrip;
+  }
+
+  /** The devices of this client's peer, as the server named them last; none with a version 1 server. */
+  get devices(): readonly Device[] {
+    return this.#devices;
   }
 
   /** How many messages wait to be sent. */
@@ -199,27 +163,39 @@ export class Client extends GuardedTarget {
   }
 
   /**
-   * Sends a message to a credential, to `'self'`, or to several. While there is no connection it waits in the outbox.
-   * The promise is fulfilled when the message is written.
+   * Sends a message to a credential, to `'self'`, or to several. While there is no connection it waits in the outbox, which
+   * a reload or a crash does not harm. The promise is fulfilled when the message is on the server's disk; the receipt then
+   * goes on changing, and each change is told as a `receipt` event.
    */
   async send(to: string | string[], subject: string, content: unknown, options: SendOptions = {}): Promise<Receipt> {
-    const { expireAfter, realtime = false, id = randomId(), signal } = options;
-    const named = recipients(to);
-    const subjectText = JSON.stringify(string('subject', subject));
-    const contentText = spell(content);
+    return this.#send(to, subject, content, options);
+  }
+
+  /**
+   * Sends a message that asks for an answer, and gives the answering message: what the receiver gave `msg.reply()`. The
+   * first of several receivers that answers counts.
+   */
+  async request(to: string | string[], subject: string, content: unknown, options: RequestOptions = {}): Promise<Message> {
+    const { timeout = REQUEST_TIMEOUT_MS, signal } = checked(options);
+    const draft = this.#draft(to, subject, content, { request: timeout });
     return this.#cancellable(signal, (session) => {
-      const to = named.map((recipient) => (recipient === 'self' ? this.credential : recipient));
-      const ticket = session.send(JSON.stringify(to), subjectText, contentText, expireAfter, realtime);
-      const sending = { ...deferred<Receipt>(), id, to };
-      this.#sending.set(ticket, sending);
-      return { ticket, promise: sending.promise };
+      const { ticket, sent } = this.#hand(session, draft);
+      sent.catch(() => {});
+      return { ticket, promise: this.#sendings.addRequest(ticket) };
+    });
+  }
+
+  /** Retires a device of the peer, by its id: its queue is freed, and it gets nothing more unless it connects again. */
+  async retire(device: string): Promise<void> {
+    return this.#whenLoaded((session) => {
+      if (!session.retire(string('device', device))) throw invalid('device must be 32 hex digits');
     });
   }
 
   /** Searches for peers that are online and can be found, by a part of their name or e-mail address. */
   async find(keyword: string, options: { signal?: AbortSignal } = {}): Promise<FoundPeer[]> {
     const keywordText = JSON.stringify(string('keyword', keyword));
-    return this.#cancellable(options.signal, (session) => {
+    return this.#cancellable(checked(options).signal, (session) => {
       const ticket = session.find(keywordText);
       const finding = deferred<FoundPeer[]>();
       this.#finding.set(ticket, finding);
@@ -232,15 +208,79 @@ export class Client extends GuardedTarget {
    * one that leaves too many waiting ends with an `MsrError`.
    */
   messages(options: MessagesOptions = {}): AsyncIterableIterator<Message> {
-    const inbox = new Inbox(options, (ended) => this.#inboxes.delete(ended));
+    const inbox = new Inbox(checked(options), (ended) => this.#inboxes.delete(ended));
     this.#inboxes.add(inbox);
     return inbox;
   }
 
-  /** Changes settings; the session hears of them if there is one. */
-  #configure(change: Partial<Settings>): void {
-    Object.assign(this.#settings, change);
-    this.#session?.configure(this.#settings.onTheWire());
+  async #send(to: string | string[], subject: string, content: unknown, options: SendOptions, replyTo?: string): Promise<Receipt> {
+    const { expireAfter, realtime = false, id, signal } = checked(options);
+    const draft = this.#draft(to, subject, content, { expireAfter, realtime, id, replyTo });
+    return this.#cancellable(signal, (session) => {
+      const { ticket, sent } = this.#hand(session, draft);
+      return { ticket, promise: sent };
+    });
+  }
+
+  /** A message, checked; `'self'` is not replaced yet, for which the WebAssembly is needed. */
+  #draft(to: string | string[], subject: string, content: unknown, more: Partial<WireDraft>): Draft {
+    const bytes = isBytes(content) ? bytesOf(content) : undefined;
+    return {
+      recipients: recipients(to),
+      subject: JSON.stringify(string('subject', subject)),
+      content: bytes ? 'null' : spell(content),
+      // As it is now: the page may change it while the WebAssembly is loaded.
+      bytes: bytes?.slice(),
+      expireAfter: undefined,
+      realtime: false,
+      id: undefined,
+      request: undefined,
+      replyTo: undefined,
+      ...more,
+    };
+  }
+
+  #hand(session: Session, draft: Draft): { ticket: number; sent: Promise<Receipt> } {
+    const to = draft.recipients.map((recipient) => (recipient === 'self' ? this.credential : recipient));
+    const ticket = session.send({ ...draft, to: JSON.stringify(to) });
+    return { ticket, sent: this.#sendings.add(ticket, draft.id, to) };
+  }
+
+  /** Hands a message to whoever is there for it. */
+  #deliver(message: Message, delivery: Delivery): void {
+    if (this.onmessage) this.run(() => this.onmessage?.(message), 'message');
+    this.emit('message', message);
+    for (const inbox of this.#inboxes) inbox.take(message);
+    delivery.release();
+  }
+
+  /** A message that came. What the session waits for is said even when it cannot be read. */
+  #received({ text, tag, id, wantsReply }: Incoming, bytes: Uint8Array | undefined, then: (message: Message, delivery: Delivery) => void): void {
+    const session = this.#session;
+    this.#deliveries++;
+    const done = () => {
+      this.#deliveries--;
+      if (tag !== undefined && session === this.#session) session?.handled(tag);
+      this.#leaveLater();
+    };
+    const delivery: Delivery = new Delivery(done, (content, options) => this.#send(message.from, message.subject, content, options, id));
+    let message: Message;
+    try {
+      message = Message.received(text, bytes, wantsReply, delivery);
+    } catch (error) {
+      delivery.release();
+      throw error;
+    }
+    then(message, delivery);
+  }
+
+  #openStores(): Stores {
+    this.#stores ??= storesOf(this.#storage);
+    return this.#stores;
+  }
+
+  protected override configured(): void {
+    this.#session?.configure(this.settings.onTheWire());
   }
 
   /** Runs `action` with the session: now when the WebAssembly is loaded, else as soon as it is. */
@@ -250,7 +290,7 @@ export class Client extends GuardedTarget {
       const [seed] = crypto.getRandomValues(new BigUint64Array(1));
       this.#session = new (wasm().Session)(this.#face(), seed as bigint);
       this.#session.trace(this.#trace);
-      this.#session.configure(this.#settings.onTheWire());
+      this.#session.configure(this.settings.onTheWire());
     }
     return action(this.#session);
   }
@@ -279,13 +319,14 @@ export class Client extends GuardedTarget {
     const missing = whyNoSocket();
     if (missing) throw invalid(missing);
     this.#stopWaking ??= onWake(() => this.#session?.wake());
-    this.#session?.connect(this.#settings.onTheWire());
+    this.#session?.connect(this.settings.onTheWire());
   }
 
   #end(how: (session: Session) => void): void {
     const wasOpen = this.state !== STATE.CLOSED;
     if (this.#session) how(this.#session);
     this.#giveUp(new MsrError(CODE.CLOSED, 'The client was closed'));
+    this.#leaveLater();
     for (const inbox of [...this.#inboxes]) inbox.end();
     if (wasOpen) this.#later(() => this.#closed({ code: NORMAL_CLOSE, reason: '', retryIn: null }));
   }
@@ -296,8 +337,29 @@ export class Client extends GuardedTarget {
     this.#stopWaking?.();
     this.#stopRunning = this.#stopWaking = undefined;
     this.#isRegistered = false;
+    this.#leftovers.stop();
     this.#connecting?.reject(error);
     this.#connecting = undefined;
+  }
+
+  /** Whether there is to be a connection, be it lost for now. */
+  get #isWanted(): boolean {
+    return this.#stopRunning !== undefined;
+  }
+
+  /** A client that is closed and has nothing left to do lets go of its place among the peer's devices. */
+  #leaveLater(): void {
+    const session = this.#session;
+    if (!session || this.#isWanted) return;
+    void this.#keeper.quiet().then(() => this.#later(() => {
+      const isOver = session === this.#session && !this.#isWanted && this.outbox === 0 && this.#keeper.isQuiet;
+      if (!isOver || !this.#sendings.isEmpty || this.#finding.size > 0 || this.#deliveries > 0) return;
+      const { offset, roundTrip = null } = session.status();
+      this.#clock = { offset, roundTrip };
+      this.#session = undefined;
+      session.free();
+      this.#keeper.close();
+    }));
   }
 
   #closed(closed: Closed): void {
@@ -313,11 +375,13 @@ export class Client extends GuardedTarget {
     return {
       open: openSocket,
       probe: (url) => {
-        void isOriginRefused(url).then((refused) => this.#session?.originProbed(refused));
+        void probe(url).then(({ isRefused, speaksV2 }) => this.#session?.originProbed(isRefused, speaksV2));
       },
-      frame: (direction, text) => {
-        const time = Date.now();
-        this.#later(() => this.emit('frame', { direction, text, time }));
+      restore: (credential) => this.#keeper.restore(credential),
+      persist: (ticket, changes, strict) => this.#keeper.persist(ticket, changes, strict),
+      frame: (direction, text, bytes) => {
+        const frame = { direction, text, ...(bytes && { bytes }), time: Date.now() };
+        this.#later(() => this.emit('frame', frame));
       },
       state: later((state) => {
         if (this.onstate) this.run(() => this.onstate?.(state as State), 'state');
@@ -326,6 +390,7 @@ export class Client extends GuardedTarget {
       registered: later(() => {
         this.#isRegistered = true;
         this.#connecting?.resolve();
+        this.#leftovers.start(this.settings.onTheWire(), this.credential);
       }),
       refused: later((failure) => {
         // Said of close() too, which has told everybody already.
@@ -335,29 +400,28 @@ export class Client extends GuardedTarget {
         this.emit('error', error);
         this.#closed({ code: 4000 + failure.code, reason: failure.reason, retryIn: null });
       }),
-      message: later((text) => {
-        const message = Message.received(text);
-        if (this.onmessage) this.run(() => this.onmessage?.(message), 'message');
-        this.emit('message', message);
-        for (const inbox of this.#inboxes) inbox.take(message);
-      }),
-      sent: later((ticket, { timestamp }) => {
-        const sending = take(this.#sending, ticket);
-        if (!sending) return;
-        const receipt = receiptOf(sending.id, Number(timestamp), sending.to);
-        sending.resolve(receipt);
-        this.emit('receipt', receipt);
-      }),
-      notSent: later((ticket, failure) => {
-        const sending = take(this.#sending, ticket);
-        if (!sending) return;
-        const error = errorOf(failure);
-        sending.reject(error);
-        this.emit('receipt', receiptOf(sending.id, Date.now(), sending.to, error));
+      message: later((incoming, bytes) => this.#received(incoming, bytes, (message, delivery) => this.#deliver(message, delivery))),
+      reply: later((ticket, incoming, bytes) => this.#received(incoming, bytes, (message, delivery) => {
+        this.#sendings.replied(ticket, message);
+        delivery.release();
+      })),
+      noReply: later((ticket, failure) => this.#sendings.notReplied(ticket, failure)),
+      restored: later((ticket, id) => this.#sendings.restored(ticket, id)),
+      accepted: later((ticket, acceptance) => this.#sendings.accepted(ticket, acceptance)),
+      receipt: later((news) => this.#sendings.news(news)),
+      sent: later((ticket, { timestamp }) => this.#sendings.sent(ticket, Number(timestamp))),
+      notSent: later((ticket, failure) => this.#sendings.notSent(ticket, failure)),
+      gap: later(() => this.emit('gap', null)),
+      devices: later((devices) => {
+        this.#devices = Object.freeze(devices);
+        this.emit('devices', devices);
       }),
       found: later((ticket, peers) => take(this.#finding, ticket)?.resolve(JSON.parse(peers))),
       notFound: later((ticket, failure) => take(this.#finding, ticket)?.reject(errorOf(failure))),
-      outbox: later((waiting) => this.emit('outbox', waiting)),
+      outbox: later((waiting) => {
+        this.emit('outbox', waiting);
+        this.#leaveLater();
+      }),
       trouble: later((failure) => this.emit('error', errorOf(failure))),
       lost: later((code, reason, retryInMs) => {
         const retryIn = retryInMs ?? null;
@@ -379,14 +443,4 @@ export class Client extends GuardedTarget {
     for (const act of this.#told) this.run(act, 'error');
     this.#told.length = 0;
   }
-}
-
-function take<T>(map: Map<number, T>, ticket: number): T | undefined {
-  const value = map.get(ticket);
-  map.delete(ticket);
-  return value;
-}
-
-function errorOf({ code, reason, retry }: Failure): MsrError {
-  return new MsrError(code, reason, retry);
 }

@@ -7,6 +7,8 @@ export const CODE = {
   ABORTED: 452,
   CLOSED: 453,
   HANDLER_FAILED: 454,
+  DAMAGED: 455,
+  MEMORY_ONLY: 456,
   SLOW_CONSUMER: 505,
 } as const;
 

@@ -2,7 +2,7 @@
 
 import { MsrError, CODE } from './error.ts';
 import type { Message } from './message.ts';
-import type { Receipt } from './receipt.ts';
+import type { ReceiptChange } from './receipt.ts';
 
 /** `client.state`. */
 export const STATE = Object.freeze({ CLOSED: 0, OPENED: 1, REGISTERED: 2 } as const);
@@ -23,16 +23,39 @@ export interface Closed {
 /** A raw frame, told while `client.trace` is `true`. The registration shows the secret's hash. */
 export interface Frame {
   direction: 'in' | 'out';
+  /** Version 1: what was written. Version 2: the names of the frames in the message, one a line. */
   text: string;
+  /** Version 2: what was written. */
+  bytes?: Uint8Array;
   /** ms since 1970, by this machine's clock. */
   time: number;
+}
+
+/** A device of the peer: a page, or a process. */
+export interface Device {
+  /** 32 hex digits. */
+  id: string;
+  /** What a person calls it: `client.device`. */
+  name: string;
+  /** Whether it is connected. */
+  online: boolean;
+  /** When it was last connected, in ms since 1970 by the server's clock. */
+  seen: number;
+  /** How many messages wait for it. */
+  waiting: number;
+  /** Whether it is this one. */
+  isThis: boolean;
 }
 
 /** What the `detail` of each event is. */
 export interface ClientEvents {
   message: Message;
   state: State;
-  receipt: Receipt;
+  receipt: ReceiptChange;
+  /** Messages for this device were lost: the server's store was, or this device's, or too much waited. */
+  gap: null;
+  /** The devices of the peer. */
+  devices: readonly Device[];
   error: MsrError;
   /** How many messages wait. */
   outbox: number;

@@ -1,8 +1,9 @@
 /** Messages as an async iterator. */
 
 import { deferred, type Deferred } from './deferred.ts';
+import type { Delivery } from './delivery.ts';
 import { CODE, MsrError } from './error.ts';
-import type { Message } from './message.ts';
+import { DELIVERY, type Message } from './message.ts';
 
 /** How many messages may wait for a loop that takes its time, before it is ended with an error. */
 export const WAITING_MESSAGES = 10_000;
@@ -21,8 +22,10 @@ export interface MessagesOptions {
 export class Inbox implements AsyncIterableIterator<Message> {
   #options: MessagesOptions;
   #onEnd: (inbox: Inbox) => void;
-  #waiting: Message[] = [];
+  #waiting: { message: Message; delivery: Delivery | undefined }[] = [];
   #readers: Deferred<IteratorResult<Message>>[] = [];
+  /** A loop reads, until it says that it does not: for it a message counts as handled only when it was taken. */
+  #isRead = false;
   #ended = false;
   #failure: MsrError | undefined;
   #abort = () => this.end();
@@ -39,8 +42,10 @@ export class Inbox implements AsyncIterableIterator<Message> {
     const { subject, from } = this.#options;
     if (this.#ended || (subject ?? message.subject) !== message.subject || (from ?? message.from) !== message.from) return;
     const reader = this.#readers.shift();
-    if (reader) reader.resolve({ value: message, done: false });
-    else if (this.#waiting.push(message) > WAITING_MESSAGES) this.#overflow();
+    if (reader) return reader.resolve({ value: message, done: false });
+    const delivery = this.#isRead ? message[DELIVERY] : undefined;
+    delivery?.hold();
+    if (this.#waiting.push({ message, delivery }) > WAITING_MESSAGES) this.#overflow();
   }
 
   /** No more messages: those that wait are still read. */
@@ -53,8 +58,9 @@ export class Inbox implements AsyncIterableIterator<Message> {
   }
 
   next(): Promise<IteratorResult<Message>> {
-    const message = this.#waiting.shift();
-    if (message) return Promise.resolve({ value: message, done: false });
+    const waiting = this.#waiting.shift();
+    waiting?.delivery?.release();
+    if (waiting) return Promise.resolve({ value: waiting.message, done: false });
     if (this.#failure) {
       const failure = this.#failure;
       this.#failure = undefined;
@@ -67,12 +73,13 @@ export class Inbox implements AsyncIterableIterator<Message> {
   }
 
   return(): Promise<IteratorResult<Message>> {
-    this.#waiting.length = 0;
+    for (const { delivery } of this.#waiting.splice(0)) delivery?.release();
     this.end();
     return Promise.resolve({ value: undefined, done: true });
   }
 
   [Symbol.asyncIterator](): this {
+    this.#isRead = true;
     return this;
   }
 

@@ -1,9 +1,14 @@
 /** What somebody says to somebody. */
 
+import type { Delivery } from './delivery.ts';
 import { invalid } from './error.ts';
 import { Fields, enumerable } from './fields.ts';
-import { recipients, spell, string } from './spell.ts';
+import type { Receipt, SendOptions } from './receipt.ts';
+import { isBytes, recipients, spell, string } from './spell.ts';
 import { wasm } from './wasm.ts';
+
+/** For the package alone. */
+export const DELIVERY = Symbol('delivery');
 
 /** A message as a plain object, as it stands on the wire. */
 export interface MessageValue<Content = unknown> {
@@ -22,6 +27,8 @@ export class Message<Content = any> extends Fields<MessageValue<Content>> {
   #subject = '';
   #timestamp = Date.now();
   #content: Content = {} as Content;
+  #wantsReply = false;
+  #delivery: Delivery | undefined;
 
   /** A message with these fields; those that are missing are empty, and the timestamp is now. */
   constructor(value: Partial<Omit<MessageValue<Content>, 'to'>> & { to?: string | string[] } = {}) {
@@ -33,20 +40,23 @@ export class Message<Content = any> extends Fields<MessageValue<Content>> {
     if (value.content !== undefined) this.content = value.content;
   }
 
-  /** The message that a JSON text spells: one that the session read and checked. */
-  static received(text: string): Message {
+  /** The message that a JSON text spells, or that carries `bytes`: one that the session read and checked. */
+  static received(text: string, bytes: Uint8Array | undefined, wantsReply: boolean, delivery: Delivery): Message {
     const { to, from, subject, timestamp, content } = JSON.parse(text) as MessageValue;
     const message = new Message();
+    message.#wantsReply = wantsReply;
+    message.#delivery = delivery;
     message.#to = Array.isArray(to) ? to : [to];
     message.#from = from;
     message.#subject = subject;
     message.#timestamp = timestamp;
-    message.#content = content;
+    message.#content = bytes ?? content;
     return message;
   }
 
-  /** The integrity check: 32 hex digits, computed from the other fields. */
+  /** The integrity check: 32 hex digits, computed from the other fields; empty for bytes, which version 1 does not have. */
   get checksum(): string {
+    if (isBytes(this.#content)) return '';
     return wasm().messageChecksum(
       JSON.stringify(this.#to),
       JSON.stringify(this.#from),
@@ -89,13 +99,42 @@ export class Message<Content = any> extends Fields<MessageValue<Content>> {
     this.#timestamp = timestamp;
   }
 
-  /** Any JSON value. */
+  /** Any JSON value; a message that came may carry a `Uint8Array`. */
   get content(): Content {
     return this.#content;
   }
   set content(content: Content) {
     spell(content);
     this.#content = content;
+  }
+
+  /** Whether the sender waits for an answer: one that came of `request`. */
+  get wantsReply(): boolean {
+    return this.#wantsReply;
+  }
+
+  /** Answers a message that came, to its sender, under its subject; who asked by `request` gets it as the answer. */
+  async reply(content: unknown, options: SendOptions = {}): Promise<Receipt> {
+    if (!this.#delivery) throw invalid('Only a message that came can be answered');
+    return this.#delivery.answer(content, options);
+  }
+
+  /**
+   * Called in a handler: the message is not handled when the handler returns, but when `ack()` is called. Until then the
+   * sender's next message waits, and if the page ends first this one comes again. A version 1 server sends nothing again.
+   */
+  defer(): void {
+    this.#delivery?.defer();
+  }
+
+  /** Says that a message that was put off by `defer()` is handled. */
+  ack(): void {
+    this.#delivery?.acknowledge();
+  }
+
+  /** What else waits until it is done with it. */
+  get [DELIVERY](): Delivery | undefined {
+    return this.#delivery;
   }
 
   override value(): MessageValue<Content> {

@@ -16,4 +16,8 @@ export interface ClientOptions {
   identity?: 'md5';
   /** Whether a lost connection is made anew; `true` unless said. */
   autoreconnect?: boolean;
+  /** What a person calls this device. */
+  device?: string;
+  /** Where messages are kept: see `Client.storage`. */
+  storage?: string;
 }

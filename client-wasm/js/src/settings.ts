@@ -14,6 +14,7 @@ export class Settings {
   #location = unknownLocation();
   #publish = false;
   #autoreconnect = true;
+  #device = '';
   #secret: string | undefined;
   /** Only until the module is loaded that can hash it. */
   #plainSecret: string | undefined = '';
@@ -70,6 +71,13 @@ export class Settings {
     this.#autoreconnect = Boolean(autoreconnect);
   }
 
+  get device(): string {
+    return this.#device;
+  }
+  set device(device: string) {
+    this.#device = string('device', device);
+  }
+
   get credential(): string {
     return credentialOf(this.#name, this.#email, this.secret);
   }
@@ -82,7 +90,7 @@ export class Settings {
 
   /** What the session takes. */
   onTheWire(): WireSettings {
-    const { server, name, email, secret, location, publish, autoreconnect } = this;
+    const { server, name, email, secret, location, publish, autoreconnect, device } = this;
     const [nameText, emailText, secretText, locationText] = [name, email, secret, location].map((value) => JSON.stringify(value));
     return {
       server,
@@ -92,6 +100,7 @@ export class Settings {
       location: locationText as string,
       publish,
       autoreconnect,
+      device,
     };
   }
 

@@ -2,11 +2,19 @@
 
 import { invalid } from './error.ts';
 
+/** Whether a content is bytes rather than a JSON value. */
+export function isBytes(content: unknown): content is ArrayBuffer | ArrayBufferView {
+  return content instanceof ArrayBuffer || ArrayBuffer.isView(content);
+}
+
+/** Its bytes. */
+export function bytesOf(content: ArrayBuffer | ArrayBufferView): Uint8Array {
+  return ArrayBuffer.isView(content) ? new Uint8Array(content.buffer, content.byteOffset, content.byteLength) : new Uint8Array(content);
+}
+
 /** The JSON text of a content; throws an `MsrError` for what has none. */
 export function spell(content: unknown): string {
-  if (content instanceof ArrayBuffer || ArrayBuffer.isView(content)) {
-    throw invalid('Version 1 carries JSON values, not bytes');
-  }
+  if (isBytes(content)) throw invalid('A JSON value is expected here, not bytes');
   let text: string | undefined;
   try {
     text = JSON.stringify(content);
@@ -21,6 +29,12 @@ export function spell(content: unknown): string {
 export function string(what: string, value: unknown): string {
   if (typeof value !== 'string') throw invalid(`${what} must be a string`);
   return value;
+}
+
+/** Options, if they are an object. */
+export function checked<T extends object>(options: T): T {
+  if (typeof options !== 'object' || options === null) throw invalid('options must be an object');
+  return options;
 }
 
 /** The recipients that `to` names: one string counts as an array of one. */

@@ -1,24 +1,27 @@
 //! A driver over tokio, for tests, tools and relays: one task owns the [`Session`](crate::Session) and its socket,
 //! [`Client`] is a handle to it that is cheap to clone. When the last handle is dropped, the connection is closed.
 //!
-//! The task decides nothing: it carries inputs to the session and does what the session says. It offers no WebSocket
-//! sub-protocol, and sends an `Origin` only where it is told one.
+//! The task decides nothing: it carries inputs to the session and does what the session says. It sends an `Origin` only
+//! where it is told one. What the device must not forget is kept in a [`Storage`].
 
 mod owner;
 mod reader;
 mod socket;
+mod store;
 mod subscribers;
 
 use std::sync::Arc;
 
-use msr_protocol::{Code, JsonText, Message};
+use msr_protocol::v2::MessageId;
+use msr_protocol::{Code, Credential, JsonText, Message};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use self::owner::{Command, Owner};
 pub use self::reader::read;
+pub use self::store::{Folder, Memory, Storage, Store};
 use self::subscribers::Subscribers;
-use crate::{Draft, Event, Failure, Input, Settings, Status};
+use crate::{DeliveryTag, Draft, Event, Failure, Inbound, Input, Progress, Settings, Status};
 
 /// So many commands wait for the task before whoever gives one waits.
 const COMMANDS: usize = 256;
@@ -32,6 +35,27 @@ pub struct Options {
     pub origin: Option<String>,
     /// Whom to trust over TLS; without, the roots that Mozilla ships.
     pub tls: Option<Arc<rustls::ClientConfig>>,
+    /// Where it keeps what it must not forget.
+    pub storage: Storage,
+    /// Whether a message counts as handled as soon as it was handed to those who listen. If not, [`Client::handled`] says
+    /// so, and a sender's next message waits for that.
+    pub by_hand: bool,
+}
+
+/// What became of a message that was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sent {
+    /// It was written to the socket, and nothing more is known: version 1, realtime.
+    Written(Message),
+    /// The server keeps it for every recipient device.
+    Accepted {
+        /// Its name, for ever.
+        id: MessageId,
+        /// When, by the server's clock, ms since 1970.
+        timestamp_ms: i64,
+        /// How far it got with each recipient; more is told by [`Event::Receipt`].
+        recipients: Vec<(Credential, Progress)>,
+    },
 }
 
 /// A handle to one client.
@@ -71,12 +95,28 @@ impl Client {
         self.ask(|done| Command::Configure(settings, done)).await
     }
 
-    /// Sends a message, or lets it wait for a registration. Gives it as it was written to the socket.
+    /// Sends a message, or lets it wait for a registration. Returns when it is accepted (version 1: written).
     ///
     /// # Errors
     /// Why it was not sent.
-    pub async fn send(&self, draft: Draft) -> Result<Message, Failure> {
+    pub async fn send(&self, draft: Draft) -> Result<Sent, Failure> {
         self.ask(|done| Command::Send(draft, done)).await?
+    }
+
+    /// Sends a request and waits for its answer, as long as the draft says.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn request(&self, draft: Draft) -> Result<Inbound, Failure> {
+        self.ask(|done| Command::Request(draft, done)).await?
+    }
+
+    /// A message is handled; for clients that say so by hand.
+    ///
+    /// # Errors
+    /// [`Code::Closed`] when the runtime is going away.
+    pub async fn handled(&self, tag: DeliveryTag) -> Result<(), Failure> {
+        self.ask(|done| Command::Handled(tag, done)).await
     }
 
     /// Searches for peers; `keyword` is a JSON string. Gives those found as JSON objects.

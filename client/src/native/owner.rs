@@ -9,16 +9,21 @@ use msr_protocol::{JsonText, Message};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Message as WsMessage;
 
 use super::socket::{Ended, Frame, Socket};
+use super::store::{Done, Storage, Worker};
 use super::subscribers::Subscribers;
-use super::{Options, read};
-use crate::{Draft, Event, Failure, Input, Moment, Output, Session, Settings, Status, Ticket};
+use super::{Options, Sent, read};
+use crate::{DeliveryTag, Draft, Event, Failure, Inbound, Input, Moment, Output, Session, Settings, Status, Ticket};
 
 /// No command is taken while so many messages wait to be written.
 const OUTGOING: usize = 1024;
 /// No sleep is longer; a timer that fires too early changes nothing.
 const LONGEST_SLEEP_MS: f64 = 3_600_000.0;
+
+/// How long an answer is awaited by those who do not say.
+const REQUEST_TIMEOUT_MS: f64 = 30_000.0;
 
 type Settled<T> = oneshot::Sender<Result<T, Failure>>;
 
@@ -27,7 +32,9 @@ type Settled<T> = oneshot::Sender<Result<T, Failure>>;
 pub(super) enum Command {
     Connect(Settled<()>),
     Configure(Settings, oneshot::Sender<()>),
-    Send(Draft, Settled<Message>),
+    Send(Draft, Settled<Sent>),
+    Request(Draft, Settled<Inbound>),
+    Handled(DeliveryTag, oneshot::Sender<()>),
     Find(JsonText, Settled<Vec<JsonText>>),
     /// `Close` or `Bye`; the answer is what to wait for until the socket is closed.
     End(Input, oneshot::Sender<Option<JoinHandle<()>>>),
@@ -54,12 +61,19 @@ pub(super) struct Owner {
     /// The last socket that is being closed.
     closing: Option<JoinHandle<()>>,
     connects: Vec<Settled<()>>,
-    sends: BTreeMap<Ticket, Settled<Message>>,
+    sends: BTreeMap<Ticket, Settled<Sent>>,
+    requests: BTreeMap<Ticket, Settled<Inbound>>,
     finds: BTreeMap<Ticket, Settled<Vec<JsonText>>>,
     status: watch::Sender<Status>,
     messages: Subscribers<Message>,
     events: Subscribers<Event>,
     start: Instant,
+    worker: Worker,
+    stored: mpsc::UnboundedReceiver<Done>,
+    /// Writes that the worker has not answered.
+    writes: usize,
+    /// What a socket that did not open said of the server's protocols.
+    refused_v2: bool,
 }
 
 impl Owner {
@@ -69,7 +83,11 @@ impl Owner {
         messages: Subscribers<Message>,
         events: Subscribers<Event>,
     ) -> (Self, watch::Receiver<Status>) {
-        let session = Session::new(options.seed);
+        let session = match options.storage {
+            Storage::Version1 => Session::version_1(options.seed),
+            Storage::Memory(_) | Storage::Folder(_) => Session::new(options.seed),
+        };
+        let (worker, stored) = Worker::start(options.storage.clone());
         let (status, watched) = watch::channel(session.status());
         let owner = Self {
             session,
@@ -79,11 +97,16 @@ impl Owner {
             closing: None,
             connects: Vec::new(),
             sends: BTreeMap::new(),
+            requests: BTreeMap::new(),
             finds: BTreeMap::new(),
             status,
             messages,
             events,
             start: Instant::now(),
+            worker,
+            stored,
+            writes: 0,
+            refused_v2: false,
         };
         (owner, watched)
     }
@@ -100,6 +123,7 @@ impl Owner {
                     None => break,
                 },
                 event = self.link.next() => self.link_event(event),
+                Some(done) = self.stored.recv() => self.stored(done),
                 () = tokio::time::sleep_until(deadline) => {
                     self.session.handle_timeout(self.now());
                     self.drain();
@@ -107,8 +131,26 @@ impl Owner {
             }
         }
         self.input(Input::Close);
+        // What was handled is noted before it ends, so that nothing is handled again.
+        while self.writes > 0
+            && let Some(done) = self.stored.recv().await
+        {
+            self.stored(done);
+        }
         self.messages.end();
         self.events.end();
+    }
+
+    fn stored(&mut self, done: Done) {
+        match done {
+            Done::Input(input) => {
+                if let Input::Persisted { .. } | Input::PersistFailed { .. } = input {
+                    self.writes -= 1;
+                }
+                self.input(input);
+            }
+            Done::Trouble(failure) => self.tell(Event::Trouble(failure)),
+        }
     }
 
     fn command(&mut self, command: Command) {
@@ -128,6 +170,15 @@ impl Owner {
                 let ticket = self.session.send(draft, now);
                 self.sends.insert(ticket, done);
             }
+            Command::Request(mut draft, done) => {
+                draft.request.get_or_insert(REQUEST_TIMEOUT_MS);
+                let ticket = self.session.send(draft, now);
+                self.requests.insert(ticket, done);
+            }
+            Command::Handled(tag, done) => {
+                self.session.handle_input(Input::Handled(tag), now);
+                let _ = done.send(());
+            }
             Command::Find(keyword, done) => {
                 let ticket = self.session.find(keyword, now);
                 self.finds.insert(ticket, done);
@@ -143,21 +194,23 @@ impl Owner {
     fn link_event(&mut self, event: LinkEvent) {
         let input = match event {
             LinkEvent::Opened(Ok(socket)) => {
+                let subprotocol = socket.subprotocol();
                 self.link = Link::Open(socket);
-                Input::SocketOpened
+                Input::SocketOpened { subprotocol }
             }
-            LinkEvent::Opened(Err((code, reason))) => {
+            LinkEvent::Opened(Err(ended)) => {
                 self.link = Link::None;
-                Input::SocketClosed { code, reason }
+                self.refused_v2 = ended.refused_subprotocol;
+                Input::SocketClosed { code: ended.code, reason: ended.reason }
             }
             LinkEvent::Frame(Frame::Text(text)) => match read(&text) {
                 Ok(received) => Input::Received(Box::new(received)),
                 Err(_) => Input::Unreadable,
             },
-            LinkEvent::Frame(Frame::Binary) => Input::Unreadable,
-            LinkEvent::Frame(Frame::Ended((code, reason))) => {
+            LinkEvent::Frame(Frame::Binary(bytes)) => Input::FrameReceived(bytes),
+            LinkEvent::Frame(Frame::Ended(ended)) => {
                 self.close_link(1000);
-                Input::SocketClosed { code, reason }
+                Input::SocketClosed { code: ended.code, reason: ended.reason }
             }
         };
         self.input(input);
@@ -171,15 +224,24 @@ impl Owner {
     fn drain(&mut self) {
         while let Some(output) = self.session.poll_output() {
             match output {
-                Output::OpenSocket { url } => self.link = Link::Opening(Box::pin(Socket::open(url, self.options.clone()))),
-                Output::Transmit(text) => {
-                    if let Link::Open(socket) = &mut self.link {
-                        socket.push(text);
-                    }
+                Output::OpenSocket { url, subprotocol } => {
+                    self.refused_v2 = false;
+                    self.link = Link::Opening(Box::pin(Socket::open(url, subprotocol, self.options.clone())));
+                }
+                Output::Transmit(text) => self.push(WsMessage::text(text)),
+                Output::TransmitFrames(bytes) => self.push(WsMessage::binary(bytes)),
+                Output::Restore { credential } => self.worker.restore(credential),
+                Output::Persist { ticket, changes, strict: _ } => {
+                    self.writes += 1;
+                    self.worker.persist(ticket, changes);
                 }
                 Output::CloseSocket { code } => self.close_link(code),
-                // A refusal was seen when the connection failed, so this one was none.
-                Output::ProbeOrigin { .. } => self.session.handle_input(Input::OriginProbed { refused: false }, self.now()),
+                // A refusal, of the origin or of the sub-protocol, was seen when the connection failed. A server that was
+                // not reached speaks what clients like this one speak.
+                Output::ProbeOrigin { .. } => {
+                    let probed = Input::OriginProbed { refused: false, speaks_v2: Some(!self.refused_v2) };
+                    self.session.handle_input(probed, self.now());
+                }
                 Output::Event(event) => self.tell(event),
             }
         }
@@ -187,19 +249,46 @@ impl Owner {
         self.status.send_if_modified(|told| std::mem::replace(told, status) != status);
     }
 
+    fn push(&mut self, message: WsMessage) {
+        if let Link::Open(socket) = &mut self.link {
+            socket.push(message);
+        }
+    }
+
     /// Settles what waits for this, and passes it on.
     fn tell(&mut self, event: Event) {
         match &event {
             Event::Registered => self.connected(&Ok(())),
             Event::Refused(failure) => self.connected(&Err(failure.clone())),
-            Event::Sent { ticket, message } => settle(&mut self.sends, *ticket, || Ok(message.clone())),
-            Event::NotSent { ticket, failure } => settle(&mut self.sends, *ticket, || Err(failure.clone())),
+            Event::Sent { ticket, message } => settle(&mut self.sends, *ticket, || Ok(Sent::Written(message.clone()))),
+            Event::Accepted { ticket, id, timestamp_ms, recipients } => {
+                let (id, timestamp_ms) = (*id, *timestamp_ms);
+                settle(&mut self.sends, *ticket, || Ok(Sent::Accepted { id, timestamp_ms, recipients: recipients.clone() }));
+            }
+            Event::NotSent { ticket, failure } => {
+                settle(&mut self.sends, *ticket, || Err(failure.clone()));
+                settle(&mut self.requests, *ticket, || Err(failure.clone()));
+            }
+            Event::Reply { ticket, message } => settle(&mut self.requests, *ticket, || Ok(Inbound::clone(message))),
+            Event::NoReply { ticket, failure } => settle(&mut self.requests, *ticket, || Err(failure.clone())),
             Event::Found { ticket, peers } => settle(&mut self.finds, *ticket, || Ok(peers.clone())),
             Event::NotFound { ticket, failure } => settle(&mut self.finds, *ticket, || Err(failure.clone())),
-            Event::Message(message) => self.messages.publish(message),
-            Event::State(_) | Event::Outbox { .. } | Event::Trouble(_) | Event::Lost { .. } => {}
+            Event::Message(inbound) => self.messages.publish(&inbound.message),
+            Event::State(_)
+            | Event::Outbox { .. }
+            | Event::Trouble(_)
+            | Event::Lost { .. }
+            | Event::Receipt(_)
+            | Event::Restored { .. }
+            | Event::Gap
+            | Event::Devices { .. } => {}
         }
         self.events.publish(&event);
+        if let Event::Message(message) | Event::Reply { message, .. } = event
+            && let Some(tag) = message.tag.filter(|_| !self.options.by_hand)
+        {
+            self.session.handle_input(Input::Handled(tag), self.now());
+        }
     }
 
     fn connected(&mut self, outcome: &Result<(), Failure>) {

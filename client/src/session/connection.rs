@@ -1,11 +1,13 @@
 //! The transitions of the state machine: connecting, registering, losing the connection and making it anew.
 
-use msr_protocol::{Code, Disposition, JsonText, Message};
+use msr_protocol::{Code, Disposition, JsonText, Message, v2};
 
+use super::dialect::Version;
 use super::phase::Phase;
 use super::{Attempt, Session};
 use crate::clock::Clock;
 use crate::registration::{self, Verdict};
+use crate::v2::Profile;
 use crate::{Answered, Event, Failure, Moment, Output, Settings, limits, url};
 
 /// Said of a connection that ended without a word (RFC 6455, 7.1.5).
@@ -21,9 +23,11 @@ impl Session {
             Phase::Idle => {
                 self.unopened = 0;
                 self.backoff.reset();
+                self.dialect.ask_again();
                 self.open(now);
             }
-            Phase::Connecting { .. } | Phase::Probing { .. } | Phase::Registering { .. } => {}
+            Phase::Restoring => self.open(now),
+            Phase::Connecting { .. } | Phase::Probing { .. } | Phase::Greeting { .. } | Phase::Registering { .. } => {}
             Phase::Registered { .. } => {
                 self.is_awaited = false;
                 self.tell(Event::Registered);
@@ -50,7 +54,8 @@ impl Session {
     }
 
     pub(super) fn bye(&mut self, now: Moment) {
-        if let Some(credential) = self.registered_as() {
+        self.say_bye();
+        if let Some(credential) = self.registered_in_version_1() {
             let message = Message {
                 to: JsonText::array_of_one(credential),
                 from: JsonText::from(credential),
@@ -64,13 +69,21 @@ impl Session {
     }
 
     pub(super) fn wake(&mut self, now: Moment) {
-        let Phase::Waiting { retry_at_ms } = self.phase else { return };
+        let Phase::Waiting { retry_at_ms } = self.phase else { return self.probe_link(now) };
         let retry_at_ms = retry_at_ms.min(self.earliest_attempt_ms(now));
         if retry_at_ms <= now.monotonic_ms { self.open(now) } else { self.enter(Phase::Waiting { retry_at_ms }) }
     }
 
-    pub(super) fn socket_opened(&mut self, now: Moment) {
-        let (Phase::Connecting { .. }, Some(attempt)) = (self.phase, &self.attempt) else { return };
+    pub(super) fn socket_opened(&mut self, subprotocol: Option<&str>, now: Moment) {
+        let (Phase::Connecting { .. }, Some(attempt)) = (self.phase, &mut self.attempt) else { return };
+        if attempt.version == Version::Two && subprotocol == Some(v2::SUBPROTOCOL) {
+            return self.await_challenge(now);
+        }
+        if attempt.version == Version::Two {
+            // It took none of what was offered, and does not mind.
+            attempt.version = Version::One;
+            self.dialect.learned(Version::One);
+        }
         let request = registration::request(&attempt.peer, attempt.credential, Clock::local_ms(now));
         let sent_ms = now.monotonic_ms;
         self.unopened = 0;
@@ -81,28 +94,43 @@ impl Session {
     pub(super) fn socket_closed(&mut self, code: u16, reason: String, now: Moment) {
         let refusal = Code::from_close_code(code).filter(|code| code.disposition() == Disposition::Final);
         match (self.phase, refusal) {
-            (Phase::Idle | Phase::Probing { .. } | Phase::Waiting { .. }, _) => {}
-            (Phase::Connecting { .. } | Phase::Registering { .. } | Phase::Registered { .. }, Some(refusal)) => {
-                self.refuse(registration::failure(refusal, &reason));
+            (Phase::Idle | Phase::Restoring | Phase::Probing { .. } | Phase::Waiting { .. }, _) => {}
+            (Phase::Connecting { .. } | Phase::Greeting { .. } | Phase::Registering { .. } | Phase::Registered { .. }, Some(refusal)) => {
+                self.refuse(registration::failure(refusal, &reason))
             }
             (Phase::Connecting { .. }, None) => self.failed_to_open(code, reason, now),
-            (Phase::Registering { .. } | Phase::Registered { .. }, None) => self.lost(code, reason, now),
+            (Phase::Greeting { .. } | Phase::Registering { .. } | Phase::Registered { .. }, None) => self.lost(code, reason, now),
         }
     }
 
-    pub(super) fn origin_probed(&mut self, refused: bool, now: Moment) {
+    pub(super) fn origin_probed(&mut self, refused: bool, speaks_v2: Option<bool>, now: Moment) {
         self.probes = self.probes.saturating_sub(1);
-        if !matches!(self.phase, Phase::Probing { .. }) || self.probes > 0 {
+        let is_guess = matches!(self.phase, Phase::Registered { .. }) && self.dialect.is_guess();
+        if !(matches!(self.phase, Phase::Probing { .. }) || is_guess) || self.probes > 0 {
             return;
         }
-        if refused { self.refuse(Code::OriginRefused.into()) } else { self.lost(ABNORMAL_CLOSE, String::new(), now) }
+        if let Some(speaks_v2) = speaks_v2 {
+            self.dialect.learned(if speaks_v2 { Version::Two } else { Version::One });
+        }
+        if is_guess {
+            return if speaks_v2 == Some(true) { self.retry(Code::GoingAway, now) } else { self.flush(now) };
+        }
+        let offered = self.attempt.as_ref().map(|attempt| attempt.version);
+        if refused {
+            self.refuse(Code::OriginRefused.into());
+        } else if (offered, speaks_v2) == (Some(Version::Two), Some(false)) {
+            // That is why it did not open, and nothing was lost.
+            self.open(now);
+        } else {
+            self.lost(ABNORMAL_CLOSE, String::new(), now);
+        }
     }
 
     /// The phase has lasted too long.
     pub(super) fn time_out(&mut self, now: Moment) {
         match self.phase {
-            Phase::Idle | Phase::Registered { .. } => {}
-            Phase::Connecting { .. } | Phase::Registering { .. } => self.retry(Code::Timeout, now),
+            Phase::Idle | Phase::Restoring | Phase::Registered { .. } => {}
+            Phase::Connecting { .. } | Phase::Greeting { .. } | Phase::Registering { .. } => self.retry(Code::Timeout, now),
             Phase::Probing { .. } => self.lost(ABNORMAL_CLOSE, String::new(), now),
             Phase::Waiting { .. } => self.open(now),
         }
@@ -117,6 +145,9 @@ impl Session {
                 self.is_awaited = false;
                 self.enter(Phase::Registered { since_ms: now.monotonic_ms });
                 self.tell(Event::Registered);
+                if self.dialect.is_guess() {
+                    self.ask_server();
+                }
                 self.flush(now);
             }
             Verdict::Refused(code) => {
@@ -128,36 +159,51 @@ impl Session {
         }
     }
 
-    fn open(&mut self, now: Moment) {
+    pub(super) fn open(&mut self, now: Moment) {
         let Some(settings) = &self.settings else { return };
         if let Err(failure) = url::check(&settings.server) {
             return self.refuse(failure);
         }
         let started_ms = now.monotonic_ms;
         let url = settings.server.clone();
-        let peer = settings.peer.clone();
-        self.attempt = Some(Attempt { credential: peer.credential(), peer, started_ms });
+        let (peer, device) = (settings.peer.clone(), settings.device.clone());
+        let credential = peer.credential();
+        if !self.is_ready(credential, now) {
+            return self.enter(Phase::Restoring);
+        }
+        let version = self.dialect.offer(&url);
+        self.attempt = Some(Attempt { credential, peer, device, started_ms, version });
         self.enter(Phase::Connecting { deadline_ms: started_ms + limits::CONNECT_TIMEOUT_MS });
-        self.outputs.push_back(Output::OpenSocket { url });
+        let subprotocol = (version == Version::Two).then_some(v2::SUBPROTOCOL);
+        self.outputs.push_back(Output::OpenSocket { url, subprotocol });
     }
 
     /// A browser does not say why: perhaps the server does, and for the first of many failures it is asked.
     fn failed_to_open(&mut self, code: u16, reason: String, now: Moment) {
         let is_due = self.unopened.is_multiple_of(limits::PROBE_EVERY_FAILURES);
         self.unopened = self.unopened.wrapping_add(1);
-        let probe = self.settings.as_ref().filter(|_| is_due).and_then(|settings| url::probe(&settings.server));
-        match probe {
-            Some(url) => {
-                self.probes = self.probes.saturating_add(1);
-                self.enter(Phase::Probing { deadline_ms: now.monotonic_ms + limits::PROBE_TIMEOUT_MS });
-                self.outputs.push_back(Output::ProbeOrigin { url });
-            }
-            None => self.lost(code, reason, now),
+        let was_served = self.profile.as_ref().is_some_and(Profile::was_served);
+        if let Some(attempt) = self.attempt.as_ref().filter(|_| !was_served) {
+            self.dialect.failed(attempt.version);
+        }
+        if is_due && self.ask_server() {
+            self.enter(Phase::Probing { deadline_ms: now.monotonic_ms + limits::PROBE_TIMEOUT_MS });
+        } else {
+            self.lost(code, reason, now);
         }
     }
 
+    /// Asks the server over HTTP what it speaks and to whom.
+    fn ask_server(&mut self) -> bool {
+        let Some(url) = self.settings.as_ref().and_then(|settings| url::probe(&settings.server)) else { return false };
+        self.probes = self.probes.saturating_add(1);
+        self.outputs.push_back(Output::ProbeOrigin { url });
+        true
+    }
+
     /// Leaves the connection there is, to make it anew.
-    fn retry(&mut self, why: Code, now: Moment) {
+    pub(super) fn retry(&mut self, why: Code, now: Moment) {
+        self.transmit_frames();
         self.outputs.push_back(Output::CloseSocket { code: why.close_code() });
         self.lost(why.close_code(), why.reason().to_owned(), now);
     }
@@ -168,6 +214,9 @@ impl Session {
             && now.monotonic_ms - since_ms >= limits::LASTED_MS
         {
             self.backoff.reset();
+        }
+        if matches!(self.phase, Phase::Registered { .. }) {
+            self.dialect.ask_again();
         }
         self.searches.ask_again();
         if self.reconnects() {
@@ -187,7 +236,7 @@ impl Session {
     }
 
     /// It is over, and trying again changes nothing. The socket is closed already, or there was none.
-    fn refuse(&mut self, failure: Failure) {
+    pub(super) fn refuse(&mut self, failure: Failure) {
         self.is_awaited = false;
         self.enter(Phase::Idle);
         self.tell(Event::Refused(failure.clone()));
@@ -196,6 +245,7 @@ impl Session {
 
     fn give_up(&mut self, code: u16) {
         if self.phase.has_socket() {
+            self.transmit_frames();
             self.outputs.push_back(Output::CloseSocket { code });
         }
         self.enter(Phase::Idle);

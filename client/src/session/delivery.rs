@@ -1,9 +1,12 @@
-//! Messages: the page's to the socket, by way of the outbox, and the socket's to the page.
+//! Messages: the page's to the socket, by way of the outbox, and the socket's to the page. What is written in version 2 is
+//! for `device` to say.
 
-use msr_protocol::{Code, Credential, JsonText};
+use msr_protocol::v2::{Frame, Varint};
+use msr_protocol::{Code, Credential, JsonText, Message};
 
 use super::Session;
 use super::phase::Phase;
+use crate::clock::Clock;
 use crate::inbox::{self, Meaning};
 use crate::outbox::Outgoing;
 use crate::search::{Outcome, Reply};
@@ -16,34 +19,50 @@ impl Session {
         attempt.map(|attempt| attempt.credential)
     }
 
-    /// Writes a draft, or puts it into the outbox.
+    /// Who is registered now, in version 1, and is to speak it: not while the server is asked whether it knows a better one,
+    /// because what is written in version 1 may be lost.
+    pub(super) fn registered_in_version_1(&self) -> Option<Credential> {
+        let is_in_doubt = self.dialect.is_guess() && self.probes > 0;
+        self.registered_as().filter(|_| self.link.is_none() && !is_in_doubt)
+    }
+
+    /// Writes a draft, or puts it into an outbox.
     pub(super) fn accept(&mut self, ticket: Ticket, draft: Draft, now: Moment) -> Result<(), Failure> {
-        let bytes = draft::check(&draft)?;
-        let wait_ms = draft.expire_after_ms.filter(|wait_ms| !wait_ms.is_nan()).unwrap_or(limits::EXPIRE_AFTER_MS);
+        if self.dialect.is_version_1() || self.registered_in_version_1().is_some() {
+            let bytes = draft::check(&draft)?;
+            return self.accept_in_memory(ticket, draft, bytes, now);
+        }
+        self.accept_durably(ticket, draft, now)
+    }
+
+    /// Writes a draft in version 1, or puts it into the outbox in memory.
+    pub(super) fn accept_in_memory(&mut self, ticket: Ticket, draft: Draft, bytes: usize, now: Moment) -> Result<(), Failure> {
+        let is_realtime = draft.realtime;
         let outgoing = Outgoing {
             ticket,
             author: self.author(),
-            to: draft.to,
-            subject: draft.subject,
             timestamp: JsonText::milliseconds(self.clock.server_ms(now)),
-            content: draft.content,
+            sent_ms: Clock::local_ms(now),
             bytes,
-            deadline_ms: now.monotonic_ms + wait_ms.max(0.0),
+            deadline_ms: now.monotonic_ms + wait_ms(&draft),
+            reply_by_ms: now.monotonic_ms + draft.request.unwrap_or(f64::INFINITY),
+            draft,
         };
-        match self.registered_as() {
+        match self.registered_in_version_1() {
             Some(credential) => {
                 self.write(outgoing, credential);
                 Ok(())
             }
-            None if draft.realtime => Err(Code::Unreachable.into()),
+            None if is_realtime => Err(Code::Unreachable.into()),
             None => self.outbox.push(outgoing),
         }
     }
 
-    /// Registered: writes what waits, in order, but for what has waited too long.
+    /// Registered in version 1: writes what waits, in order, but for what has waited too long.
     pub(super) fn flush(&mut self, now: Moment) {
         self.expire(now);
-        let Some(credential) = self.registered_as() else { return };
+        let Some(credential) = self.registered_in_version_1() else { return };
+        self.flush_device(credential);
         while let Some(outgoing) = self.outbox.pop() {
             self.write(outgoing, credential);
         }
@@ -52,7 +71,12 @@ impl Session {
 
     /// Registered: asks what was not asked yet.
     pub(super) fn ask(&mut self, now: Moment) {
-        let Some(credential) = self.registered_as() else { return };
+        if let Some(link) = self.link.as_mut().filter(|_| matches!(self.phase, Phase::Registered { .. })) {
+            while let Some((ticket, keyword)) = self.searches.next_question() {
+                link.write(&Frame::Find { ticket: Varint(ticket), keyword: &keyword });
+            }
+        }
+        let Some(credential) = self.registered_in_version_1() else { return };
         while let Some(request) = self.searches.next_request(credential, self.clock.server_ms(now)) {
             self.outputs.push_back(Output::Transmit(request.to_text()));
         }
@@ -66,6 +90,9 @@ impl Session {
         for outcome in self.searches.expire(now.monotonic_ms) {
             self.settle(outcome);
         }
+        if let Some(profile) = &mut self.profile {
+            profile.expire(now);
+        }
     }
 
     pub(super) fn end_searches(&mut self, failure: &Failure) {
@@ -78,19 +105,22 @@ impl Session {
         if !self.phase.has_socket() {
             return self.tell(Event::Trouble(Code::Closed.into()));
         }
+        if self.link.is_some() {
+            return self.tell(Event::Trouble(Code::BadMessage.into()));
+        }
         match (inbox::read(received), self.phase) {
             (Ok(Meaning::Registration(message, answer)), Phase::Registering { .. }) => self.registration_answered(&message, &answer, now),
             (Ok(Meaning::Search(message, answer)), _) => match self.searches.answered(&answer, now.monotonic_ms) {
-                Reply::Foreign => self.tell(Event::Message(message)),
+                Reply::Foreign => self.tell(Event::Message(Box::new(message.into()))),
                 Reply::Taken => {}
                 Reply::Settled(outcome) => self.settle(outcome),
             },
-            (Ok(Meaning::Registration(message, _) | Meaning::Message(message)), _) => self.tell(Event::Message(message)),
+            (Ok(Meaning::Registration(message, _) | Meaning::Message(message)), _) => self.tell(Event::Message(Box::new(message.into()))),
             (Err(failure), _) => self.tell(Event::Trouble(failure)),
         }
     }
 
-    fn settle(&mut self, (ticket, outcome): Outcome) {
+    pub(super) fn settle(&mut self, (ticket, outcome): Outcome) {
         self.tell(match outcome {
             Ok(peers) => Event::Found { ticket, peers },
             Err(failure) => Event::NotFound { ticket, failure },
@@ -98,12 +128,12 @@ impl Session {
     }
 
     /// Whose message this is: a message waits for its author, and never goes out under another name.
-    fn author(&self) -> Option<Credential> {
+    pub(super) fn author(&self) -> Option<Credential> {
         match self.phase {
-            Phase::Connecting { .. } | Phase::Registering { .. } | Phase::Registered { .. } => {
+            Phase::Connecting { .. } | Phase::Greeting { .. } | Phase::Registering { .. } | Phase::Registered { .. } => {
                 self.attempt.as_ref().map(|attempt| attempt.credential)
             }
-            Phase::Idle | Phase::Probing { .. } | Phase::Waiting { .. } => {
+            Phase::Idle | Phase::Restoring | Phase::Probing { .. } | Phase::Waiting { .. } => {
                 self.settings.as_ref().map(|settings| settings.peer.credential())
             }
         }
@@ -115,8 +145,19 @@ impl Session {
             let failure = Failure { code: Code::Closed, detail: "Written as another peer than the one that connected".to_owned() };
             return self.tell(Event::NotSent { ticket, failure });
         }
-        let message = outgoing.into_message(credential);
+        match outgoing.into_message(credential) {
+            Ok(message) => self.write_message(ticket, message),
+            Err(failure) => self.tell(Event::NotSent { ticket, failure }),
+        }
+    }
+
+    pub(super) fn write_message(&mut self, ticket: Ticket, message: Message) {
         self.outputs.push_back(Output::Transmit(message.to_text()));
         self.tell(Event::Sent { ticket, message });
     }
+}
+
+/// How long a draft waits at most, ms.
+pub(super) fn wait_ms(draft: &Draft) -> f64 {
+    draft.expire_after_ms.filter(|wait_ms| !wait_ms.is_nan()).unwrap_or(limits::EXPIRE_AFTER_MS).max(0.0)
 }

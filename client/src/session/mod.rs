@@ -2,18 +2,23 @@
 
 mod connection;
 mod delivery;
+mod device;
+mod dialect;
 mod phase;
+mod version_2;
 
 use std::collections::VecDeque;
 
 use fastrand::Rng;
 use msr_protocol::{Code, Credential, JsonText, Peer};
 
+use self::dialect::{Dialect, Version};
 use self::phase::Phase;
 use crate::backoff::Backoff;
 use crate::clock::Clock;
 use crate::outbox::Outbox;
 use crate::search::Searches;
+use crate::v2::{Link, Profile};
 use crate::{Draft, Event, Failure, Input, Moment, Output, Settings, State, Status, Ticket};
 
 /// A client, without socket, clock or randomness of its own: the crate's documentation says how to drive it.
@@ -29,12 +34,22 @@ pub struct Session {
     unopened: u32,
     /// Answers to [`Output::ProbeOrigin`] still to come; only the last one asked for counts.
     probes: u32,
+    /// Which version to speak.
+    dialect: Dialect,
+    /// What this device keeps, once it is read; nothing for whoever speaks version 1 alone.
+    profile: Option<Profile>,
+    /// Whose it was that was asked for last.
+    restoring: Option<Credential>,
+    /// The connection there is, in version 2.
+    link: Option<Link>,
     backoff: Backoff,
     rng: Rng,
     clock: Clock,
+    /// What waits in memory: in version 2, until what this device kept is read.
     outbox: Outbox,
     searches: Searches,
     last_ticket: u32,
+    last_persist: u64,
     outputs: VecDeque<Output>,
     told_state: State,
     told_waiting: usize,
@@ -44,14 +59,28 @@ pub struct Session {
 #[derive(Debug)]
 struct Attempt {
     peer: Peer,
+    device: String,
     credential: Credential,
     started_ms: f64,
+    /// What was offered; what is spoken, once it is open.
+    version: Version,
 }
 
 impl Session {
-    /// A session that nobody has connected yet. `seed` is all its randomness: the jitter of its waits.
+    /// A session that nobody has connected yet. It speaks version 2, and version 1 where a server knows no other. `seed` is
+    /// its randomness, the jitter of its waits, but for ids and epochs: those come with what its device kept.
     #[must_use]
     pub fn new(seed: u64) -> Self {
+        Self::speaking(Dialect::newest(), seed)
+    }
+
+    /// A session that speaks version 1 alone and keeps nothing.
+    #[must_use]
+    pub fn version_1(seed: u64) -> Self {
+        Self::speaking(Dialect::version_1(), seed)
+    }
+
+    fn speaking(dialect: Dialect, seed: u64) -> Self {
         Self {
             phase: Phase::Idle,
             settings: None,
@@ -59,12 +88,17 @@ impl Session {
             is_awaited: false,
             unopened: 0,
             probes: 0,
+            dialect,
+            profile: None,
+            restoring: None,
+            link: None,
             backoff: Backoff::default(),
             rng: Rng::with_seed(seed),
             clock: Clock::default(),
             outbox: Outbox::default(),
             searches: Searches::default(),
             last_ticket: 0,
+            last_persist: 0,
             outputs: VecDeque::new(),
             told_state: State::Closed,
             told_waiting: 0,
@@ -80,12 +114,19 @@ impl Session {
             Input::Close => self.close(),
             Input::Bye => self.bye(now),
             Input::Wake => self.wake(now),
-            Input::SocketOpened => self.socket_opened(now),
+            Input::SocketOpened { subprotocol } => self.socket_opened(subprotocol.as_deref(), now),
             Input::SocketClosed { code, reason } => self.socket_closed(code, reason, now),
             Input::Received(received) => self.received(*received, now),
             Input::Unreadable => self.tell(Event::Trouble(Code::BadMessage.into())),
-            Input::OriginProbed { refused } => self.origin_probed(refused, now),
+            Input::FrameReceived(message) => self.frames_received(&message, now),
+            Input::OriginProbed { refused, speaks_v2 } => self.origin_probed(refused, speaks_v2, now),
+            Input::Restored(snapshot) => self.restored(snapshot, now),
+            Input::Persisted { ticket } => self.persisted(ticket, None, now),
+            Input::PersistFailed { ticket, reason } => self.persisted(ticket, Some(&reason), now),
+            Input::Handled(tag) => self.handled(tag, now),
+            Input::Retire(device) => self.retire(device),
         }
+        self.settle_device(now);
         self.tell_waiting();
     }
 
@@ -95,19 +136,23 @@ impl Session {
         if self.phase.deadline_ms() <= now.monotonic_ms {
             self.time_out(now);
         }
+        self.beat(now);
         self.expire(now);
+        self.settle_device(now);
         self.tell_waiting();
     }
 
-    /// Sends a message, or lets it wait until there is a registration; before the first `connect()` too. Its timestamp is
-    /// the time of this call, corrected by the offset known then. The ticket is settled by [`Event::Sent`] or
-    /// [`Event::NotSent`], in the order of the calls where they were sent.
+    /// Sends a message, or lets it wait until there is a registration; before the first `connect()` too. In version 2 it is
+    /// kept by the driver first. The ticket is settled by [`Event::Accepted`], [`Event::Sent`] (version 1, realtime) or
+    /// [`Event::NotSent`], in the order of the calls where they were sent; that of a request goes on then, and is settled by
+    /// [`Event::Reply`] or [`Event::NoReply`].
     pub fn send(&mut self, draft: Draft, now: Moment) -> Ticket {
         let now = self.clock.read(now);
         let ticket = self.next_ticket();
         if let Err(failure) = self.accept(ticket, draft, now) {
             self.tell(Event::NotSent { ticket, failure });
         }
+        self.settle_device(now);
         self.tell_waiting();
         ticket
     }
@@ -122,18 +167,23 @@ impl Session {
             Ok(()) => self.ask(now),
             Err(failure) => self.tell(Event::NotFound { ticket, failure }),
         }
+        self.settle_device(now);
         ticket
     }
 
-    /// Takes back what waits under this ticket: it is settled with [`Code::Aborted`]. What was sent stays sent.
+    /// Takes back what waits under this ticket: it is settled with [`Code::Aborted`]. What was sent, or may have been, stays
+    /// sent.
     pub fn cancel(&mut self, ticket: Ticket, now: Moment) {
-        self.clock.read(now);
+        let now = self.clock.read(now);
         let failure = Failure::from(Code::Aborted);
         if self.outbox.remove(ticket) {
             self.tell(Event::NotSent { ticket, failure });
         } else if self.searches.cancel(ticket) {
             self.tell(Event::NotFound { ticket, failure });
+        } else if let Some(profile) = &mut self.profile {
+            profile.cancel(ticket);
         }
+        self.settle_device(now);
         self.tell_waiting();
     }
 
@@ -146,6 +196,7 @@ impl Session {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<f64> {
         let deadline_ms = self.phase.deadline_ms().min(self.outbox.deadline_ms()).min(self.searches.deadline_ms());
+        let deadline_ms = deadline_ms.min(self.device_deadline_ms());
         deadline_ms.is_finite().then_some(deadline_ms)
     }
 
@@ -156,7 +207,7 @@ impl Session {
             state: self.phase.state(),
             offset_ms: self.clock.offset_ms(),
             round_trip_ms: self.clock.round_trip_ms(),
-            waiting: self.outbox.len(),
+            waiting: self.waiting(),
             credential: self.registered_as(),
         }
     }
@@ -169,11 +220,18 @@ impl Session {
     /// Goes on to another phase, and tells the page where that is another state.
     fn enter(&mut self, phase: Phase) {
         self.phase = phase;
+        if !phase.has_socket() {
+            self.unlink();
+        }
         let state = phase.state();
         if state != self.told_state {
             self.told_state = state;
             self.tell(Event::State(state));
         }
+    }
+
+    fn waiting(&self) -> usize {
+        self.outbox.len() + self.profile.as_ref().map_or(0, Profile::waiting)
     }
 
     fn tell(&mut self, event: Event) {
@@ -182,7 +240,7 @@ impl Session {
 
     /// Once an input, however many messages it moved.
     fn tell_waiting(&mut self) {
-        let waiting = self.outbox.len();
+        let waiting = self.waiting();
         if waiting != self.told_waiting {
             self.told_waiting = waiting;
             self.tell(Event::Outbox { waiting });

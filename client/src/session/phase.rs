@@ -7,6 +7,8 @@ use crate::State;
 pub(super) enum Phase {
     /// No connection is wanted: nobody asked for one yet, or it was closed, refused, or lost for good.
     Idle,
+    /// What this device kept is to be read before a server hears of it.
+    Restoring,
     /// A socket is to open.
     Connecting {
         /// Given up then.
@@ -15,6 +17,11 @@ pub(super) enum Phase {
     /// The socket did not open, and the server is asked over HTTP whether it refuses this origin.
     Probing {
         /// Taken for a no then.
+        deadline_ms: f64,
+    },
+    /// The socket is open, and the server is to speak first: version 2.
+    Greeting {
+        /// Given up then.
         deadline_ms: f64,
     },
     /// The socket is open and the registration written.
@@ -40,8 +47,8 @@ impl Phase {
     /// What a page is told of it.
     pub(super) fn state(self) -> State {
         match self {
-            Self::Idle | Self::Connecting { .. } | Self::Probing { .. } | Self::Waiting { .. } => State::Closed,
-            Self::Registering { .. } => State::Opened,
+            Self::Idle | Self::Restoring | Self::Connecting { .. } | Self::Probing { .. } | Self::Waiting { .. } => State::Closed,
+            Self::Greeting { .. } | Self::Registering { .. } => State::Opened,
             Self::Registered { .. } => State::Registered,
         }
     }
@@ -49,8 +56,11 @@ impl Phase {
     /// When it is left of itself; infinite for never.
     pub(super) fn deadline_ms(self) -> f64 {
         match self {
-            Self::Idle | Self::Registered { .. } => f64::INFINITY,
-            Self::Connecting { deadline_ms } | Self::Probing { deadline_ms } | Self::Registering { deadline_ms, .. } => deadline_ms,
+            Self::Idle | Self::Restoring | Self::Registered { .. } => f64::INFINITY,
+            Self::Connecting { deadline_ms }
+            | Self::Probing { deadline_ms }
+            | Self::Greeting { deadline_ms }
+            | Self::Registering { deadline_ms, .. } => deadline_ms,
             Self::Waiting { retry_at_ms } => retry_at_ms,
         }
     }
@@ -58,8 +68,8 @@ impl Phase {
     /// Whether there is a socket, open or about to be.
     pub(super) fn has_socket(self) -> bool {
         match self {
-            Self::Idle | Self::Probing { .. } | Self::Waiting { .. } => false,
-            Self::Connecting { .. } | Self::Registering { .. } | Self::Registered { .. } => true,
+            Self::Idle | Self::Restoring | Self::Probing { .. } | Self::Waiting { .. } => false,
+            Self::Connecting { .. } | Self::Greeting { .. } | Self::Registering { .. } | Self::Registered { .. } => true,
         }
     }
 }

@@ -9,7 +9,7 @@ use msr_protocol::{Code, Credential, JsonText, Peer, spell};
 pub const SERVER: &str = "ws://127.0.0.1:55688";
 
 pub fn settings() -> Settings {
-    Settings { server: SERVER.to_owned(), peer: Peer::default(), autoreconnect: true }
+    Settings { server: SERVER.to_owned(), peer: Peer::default(), device: String::new(), autoreconnect: true }
 }
 
 pub fn credential() -> Credential {
@@ -22,7 +22,7 @@ pub fn json(text: &str) -> JsonText {
 
 pub fn draft(content: &str) -> Draft {
     let (to, subject) = (JsonText::array_of_one(credential()), JsonText::string("test"));
-    Draft { to, subject, content: json(content), expire_after_ms: None, realtime: false }
+    Draft::new(to, subject, json(content))
 }
 
 /// A text message from the server.
@@ -61,7 +61,7 @@ pub struct Stage {
 
 impl Stage {
     pub fn new(seed: u64) -> Self {
-        Self { session: Session::new(seed), now: Moment { monotonic_ms: 5_000.0, wall_ms: 1_700_000_000_000.0 } }
+        Self { session: Session::version_1(seed), now: Moment { monotonic_ms: 5_000.0, wall_ms: 1_700_000_000_000.0 } }
     }
 
     /// A session that is registered, at a server whose clock agrees.
@@ -82,7 +82,7 @@ impl Stage {
 
     /// The socket opens; gives the registration.
     pub fn open(&mut self) -> String {
-        let outputs = self.input(Input::SocketOpened);
+        let outputs = self.input(Input::SocketOpened { subprotocol: None });
         let [Output::Event(Event::State(State::Opened)), Output::Transmit(request)] = &outputs[..] else { panic!("{outputs:?}") };
         request.clone()
     }

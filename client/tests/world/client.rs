@@ -44,8 +44,8 @@ impl Client {
     pub fn new(number: usize, rng: &mut Rng) -> Self {
         let peer = Peer { name: JsonText::string(&format!("client {number}")), publish: true, ..Peer::default() };
         Self {
-            session: Session::new(rng.u64(..)),
-            settings: Settings { server: "ws://router".to_owned(), peer, autoreconnect: true },
+            session: Session::version_1(rng.u64(..)),
+            settings: Settings { server: "ws://router".to_owned(), peer, device: String::new(), autoreconnect: true },
             link: None,
             wall_ahead_ms: rng.f64() * 10_000.0,
             number,
@@ -95,13 +95,9 @@ impl Client {
             let name = JsonText::string(&format!("client {number}"));
             format!("\"{}\"", Peer { name, ..Peer::default() }.credential())
         });
-        let draft = Draft {
-            to: JsonText::from_spelled(format!("[{}]", to.collect::<Vec<_>>().join(","))),
-            subject: JsonText::string("test"),
-            content: JsonText::from_spelled(format!("[{},{}]", self.number, self.sent)),
-            expire_after_ms,
-            realtime: false,
-        };
+        let to = JsonText::from_spelled(format!("[{}]", to.collect::<Vec<_>>().join(",")));
+        let content = JsonText::from_spelled(format!("[{},{}]", self.number, self.sent));
+        let draft = Draft { expire_after_ms, ..Draft::new(to, JsonText::string("test"), content) };
         self.sent += 1;
         let now = self.moment(now);
         let ticket = self.session.send(draft, now);
@@ -139,6 +135,7 @@ impl Client {
                 Output::CloseSocket { .. } => return Some(Wish::Close(self.link.take().expect("there is no socket"))),
                 Output::ProbeOrigin { .. } => return Some(Wish::Probe),
                 Output::Event(event) => self.told(event),
+                Output::TransmitFrames(_) | Output::Restore { .. } | Output::Persist { .. } => panic!("this is version 1"),
             }
         }
         None
@@ -186,11 +183,18 @@ impl Client {
                 assert!(matches!(failure.code, Code::Aborted | Code::Timeout | Code::Closed), "{failure}");
             }
             Event::Message(message) => {
-                let numbers = message.content.as_str().trim_matches(['[', ']']).split_once(',').expect("a message of this world");
+                let numbers = message.message.content.as_str().trim_matches(['[', ']']).split_once(',').expect("a message of this world");
                 self.received.push((numbers.0.parse().unwrap(), numbers.1.parse().unwrap()));
             }
             Event::Trouble(failure) => assert!(matches!(failure.code, Code::BadChecksum | Code::BadMessage), "{failure}"),
             Event::Outbox { waiting } => assert!(waiting <= self.open.len()),
+            Event::Accepted { .. }
+            | Event::Receipt(_)
+            | Event::Reply { .. }
+            | Event::NoReply { .. }
+            | Event::Restored { .. }
+            | Event::Gap
+            | Event::Devices { .. } => panic!("this is version 1"),
             Event::Lost { retry_in_ms, .. } => assert!(retry_in_ms.is_some_and(|wait| (0.0..=30_000.0).contains(&wait))),
         }
     }

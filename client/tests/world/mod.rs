@@ -126,7 +126,7 @@ impl World {
             Happening::Opened { client, link, is_open } => {
                 if is_open {
                     self.router.open(link, client);
-                    self.input(client, link, Input::SocketOpened);
+                    self.input(client, link, Input::SocketOpened { subprotocol: None });
                 } else {
                     self.close(client, link, 1006);
                 }
@@ -149,7 +149,7 @@ impl World {
             }
             Happening::Closed { client, link, code } => self.close(client, link, code),
             Happening::Probed { client } => {
-                self.clients[client].input(Input::OriginProbed { refused: false }, self.now);
+                self.clients[client].input(Input::OriginProbed { refused: false, speaks_v2: None }, self.now);
                 self.perform(client);
             }
             Happening::Chance if self.is_rough => {

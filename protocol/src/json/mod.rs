@@ -6,12 +6,14 @@ pub(crate) mod canonical;
 mod depth;
 #[cfg(feature = "json")]
 pub(crate) mod spell;
+mod syntax;
 
 use std::fmt;
 
 pub use depth::depth;
 #[cfg(feature = "json")]
 pub use spell::{SpellError, spell};
+pub use syntax::{is_json, string_value};
 
 /// One JSON value, spelled as JavaScript's `JSON.stringify` spells it.
 ///

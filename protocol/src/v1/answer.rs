@@ -132,7 +132,9 @@ impl SearchAnswer<'_> {
 }
 
 impl FoundPeer {
-    fn to_text(&self, dialect: Dialect) -> String {
+    /// The JSON text of the peer in that dialect.
+    #[must_use]
+    pub fn to_text(&self, dialect: Dialect) -> String {
         let Self { credential, name, email, location } = self;
         match dialect {
             Dialect::A => {

@@ -139,6 +139,12 @@ impl<'a> Incoming<'a> {
         spelled(self.members.timestamp)
     }
 
+    /// The raw subject, a JSON string once [`Incoming::check_kinds`] agreed.
+    #[must_use]
+    pub fn raw_subject(&self) -> &'a RawValue {
+        self.members.subject
+    }
+
     /// The raw content.
     #[must_use]
     pub fn content(&self) -> &'a RawValue {

@@ -48,6 +48,12 @@ impl Search {
         Ok(Self { keyword: plain_text(&spelled_keyword).to_lowercase(), spelled_keyword, origin_time: incoming.timestamp()? })
     }
 
+    /// A search for plain text, as version 2 asks for it.
+    #[must_use]
+    pub fn for_text(keyword: &str) -> Self {
+        Self { keyword: keyword.to_lowercase(), spelled_keyword: JsonText::string(keyword), origin_time: JsonText::null() }
+    }
+
     /// Whether one of `texts`, already in lower case, contains the keyword.
     #[must_use]
     pub fn matches(&self, texts: &[&str]) -> bool {

@@ -163,7 +163,7 @@ frames! {
 
     /// C. A message.
     0x10 Send {
-        /// Counts up by one within the outbox epoch.
+        /// Counts up by one within the outbox epoch; 0 in a realtime message, and in one that travels in pieces.
         number: Varint,
         /// Bit 0 realtime, bit 1 asks for a reply, bit 2 bytes rather than JSON.
         flags: u8,
@@ -182,17 +182,18 @@ frames! {
         /// Any bytes.
         payload: Rest<'a>,
     }
-    /// C. Opens a message too large for one frame; its `Piece`s follow, with frames of other messages between them.
+    /// C. Opens an upload, for a message too large for one frame; its `Piece`s follow, with any frames between them. It has
+    /// no place in the order of messages until `Finish` gives it one.
     0x11 Begin {
-        /// Its number.
-        number: Varint,
+        /// Names the upload; higher than that of every upload before it on the connection.
+        upload: Varint,
         /// The length of the body of its `Send` frame, bytes.
         total_bytes: Varint,
     }
     /// C. The next bytes of the body of a `Send` frame.
     0x12 Piece {
-        /// The number of its `Begin`.
-        number: Varint,
+        /// The upload of their `Begin`.
+        upload: Varint,
         /// Where they belong; each piece goes on where the one before ended.
         offset: Varint,
         /// At most `piece_bytes` of them.
@@ -216,6 +217,22 @@ frames! {
     0x15 Rejected {
         /// Its number.
         number: Varint,
+        /// Why.
+        code: u16,
+        /// For a person.
+        reason: &'a str,
+    }
+    /// C. All pieces are sent: here the message takes its place in the order, as if its `Send` frame came now.
+    0x16 Finish {
+        /// Which upload.
+        upload: Varint,
+        /// The number of the message; 0 takes the upload back.
+        number: Varint,
+    }
+    /// S. An upload is given up. No message was refused by that: it has no number yet.
+    0x17 Declined {
+        /// Which upload.
+        upload: Varint,
         /// Why.
         code: u16,
         /// For a person.

@@ -66,7 +66,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         default: "",
         help: "Certificate chain for TLS (PEM), the server's own certificate first",
     },
-    Setting { name: "ttl", variable: "TTL", value: "MS", default: "604800000", help: "How long a signed-out peer is kept, in ms" },
+    Setting {
+        name: "ttl",
+        variable: "TTL",
+        value: "MS",
+        default: "604800000",
+        help: "How long a device that stays away keeps its queue, and a signed-out peer its entry, in ms",
+    },
     Setting {
         name: "geoip",
         variable: "GEOIP",

@@ -45,6 +45,9 @@ pub enum StoreError {
     /// The thread that writes cannot be started.
     #[error("the thread of the store cannot be started: {0}")]
     Thread(std::io::Error),
+    /// The disk failed or was full, and the file could not be opened again yet.
+    #[error("the store is closed until the disk can be written again")]
+    Closed,
     /// What was to be made durable could not be written; the log says why.
     #[error("the store did not write")]
     NotWritten,

@@ -14,3 +14,6 @@ pub(super) const LINGER_MS: u64 = 50;
 
 /// What the engine may keep of the file in memory.
 pub(super) const CACHE_BYTES: usize = 16 * 1024 * 1024;
+
+/// How long after the disk refused something it is tried again.
+pub(super) const RETRY_MS: u64 = 500;

@@ -3,8 +3,12 @@
 //! An embedded database ([redb](https://docs.rs/redb)) in one folder. What changes is handed to one thread and written
 //! in batches; nothing here makes a caller wait for the disk but [`PeerStore::open`] and [`PeerStore::flush`]. Secrets
 //! never come here, session ids only as digests.
+//!
+//! The engine takes nothing more after an error of the disk, a full one among them. The file is then opened again, and what could
+//! not be written is kept in memory, within bounds, until it can.
 
 mod error;
+mod file;
 mod limits;
 mod profile;
 mod session;
@@ -22,14 +26,15 @@ use std::time::Duration;
 
 use msr_protocol::Credential;
 use parking_lot::Mutex;
-use redb::{Database, DatabaseError, ReadableDatabase};
+use redb::ReadableDatabase;
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 pub use error::StoreError;
+use file::File;
 pub use profile::{Identity, Profile};
 pub use session::{SessionDigest, SessionState, StoredSession};
-use writer::Change;
+use writer::{Change, Writer};
 
 /// The store: a cheap handle. When the last one is dropped, what waits is written and the file is closed.
 #[derive(Clone)]
@@ -51,7 +56,7 @@ pub struct StoredPeer {
 }
 
 struct Inner {
-    database: Arc<Database>,
+    file: Arc<File>,
     ttl: Duration,
     changes: Option<SyncSender<Change>>,
     writer: Option<JoinHandle<()>>,
@@ -70,7 +75,8 @@ impl PeerStore {
     /// # Errors
     /// When the folder cannot be used, the store is in use elsewhere, damaged, or of another schema. It is left as it is.
     pub fn open(folder: &Path, ttl: Duration, now_ms: i64) -> Result<Self, StoreError> {
-        let database = Arc::new(open_file(folder)?);
+        let file = Arc::new(File::open(folder)?);
+        let database = file.database()?;
         let transaction = database.begin_write()?;
         tables::prepare(&transaction)?;
         tables::sign_everybody_out(&transaction, now_ms)?;
@@ -83,13 +89,13 @@ impl PeerStore {
         let writer = std::thread::Builder::new()
             .name("store".to_owned())
             .spawn({
-                let (database, failed, waiting_bytes) = (Arc::clone(&database), Arc::clone(&failed), Arc::clone(&waiting_bytes));
-                move || writer::run(&database, &received, &failed, &waiting_bytes)
+                let (file, failed, waiting_bytes) = (Arc::clone(&file), Arc::clone(&failed), Arc::clone(&waiting_bytes));
+                move || Writer::new(&file, &failed, &waiting_bytes).run(&received)
             })
             .map_err(StoreError::Thread)?;
         info!(?folder, "store open");
         let (changes, writer, lost) = (Some(changes), Some(writer), AtomicU64::new(0));
-        Ok(Self { inner: Arc::new(Inner { database, ttl, changes, writer, lost, failed, waiting_bytes, sessions }) })
+        Ok(Self { inner: Arc::new(Inner { file, ttl, changes, writer, lost, failed, waiting_bytes, sessions }) })
     }
 
     /// How long a peer that signed out, and a session that is over, are remembered.
@@ -153,7 +159,7 @@ impl PeerStore {
     /// # Errors
     /// When the store cannot be read.
     pub fn peer(&self, credential: Credential) -> Result<Option<StoredPeer>, StoreError> {
-        tables::peer(&self.inner.database.begin_read()?, credential)
+        tables::peer(&self.inner.file.database()?.begin_read()?, credential)
     }
 
     /// The sessions that were on disk at the start, all of them over. They are given once.
@@ -190,26 +196,4 @@ impl Drop for Inner {
 
 fn before_ms(now_ms: i64, ttl: Duration) -> i64 {
     now_ms.saturating_sub(i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX))
-}
-
-fn open_file(folder: &Path) -> Result<Database, StoreError> {
-    make_folder(folder).map_err(|source| StoreError::Folder { folder: folder.to_owned(), source })?;
-    let file = folder.join("peers.redb");
-    let damaged = |source: redb::Error| match source {
-        redb::Error::DatabaseAlreadyOpen => StoreError::InUse { file: file.clone() },
-        source => StoreError::Damaged { file: file.clone(), source },
-    };
-    let mut database =
-        redb::Builder::new().set_cache_size(limits::CACHE_BYTES).create(&file).map_err(|error: DatabaseError| damaged(error.into()))?;
-    // The engine trusts a file that was closed well; a disk or a person may have changed it since.
-    database.check_integrity().map_err(|error| damaged(error.into()))?;
-    Ok(database)
-}
-
-/// Names and addresses of people are nobody else's business: the folder is the owner's alone.
-fn make_folder(folder: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.recursive(true).create(folder)
 }

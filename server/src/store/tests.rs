@@ -1,5 +1,6 @@
 use super::*;
 use msr_protocol::{JsonText, Location};
+use redb::Database;
 
 const TTL: Duration = Duration::from_millis(1_000);
 
@@ -95,7 +96,7 @@ async fn what_waits_is_bounded_in_bytes() {
     let large = Arc::new(Profile { name: JsonText::string(&"x".repeat(1024 * 1024)), ..(*profile(1)).clone() });
     let fit = limits::WAITING_BYTES / large.bytes();
     // While this goes on, the writer waits with what it has taken.
-    let transaction = store.inner.database.begin_write().unwrap();
+    let transaction = store.inner.file.database().unwrap().begin_write().unwrap();
     for _ in 0..fit {
         store.sign_in(Arc::clone(&large), 100);
     }

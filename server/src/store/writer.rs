@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use msr_protocol::Credential;
 use redb::{Database, WriteTransaction};
 use tokio::sync::oneshot;
-use tracing::error;
+use tracing::{error, info};
 
+use super::file::File;
 use super::{Profile, SessionDigest, StoreError, StoredSession, limits, tables};
 
 /// Something to be written.
@@ -43,36 +44,117 @@ impl Change {
     }
 }
 
-/// Writes until the last sender is gone and all it sent is written.
-pub(super) fn run(database: &Database, changes: &Receiver<Change>, failed: &AtomicU64, waiting_bytes: &AtomicUsize) {
-    while let Ok(first) = changes.recv() {
-        let batch = gather(first, changes);
-        let written = write(database, &batch);
-        if let Err(error) = &written {
-            failed.fetch_add(1, Ordering::Relaxed);
-            error!(changes = batch.len(), %error, "the store did not write");
-        }
-        waiting_bytes.fetch_sub(batch.iter().map(Change::bytes).sum(), Ordering::Relaxed);
-        for change in batch {
-            if let Change::Flush(done) = change {
-                // Whoever waited may have given up.
-                let _ = done.send(written.is_ok());
+/// Takes changes and writes them.
+pub(super) struct Writer<'a> {
+    file: &'a File,
+    /// How many changes are given up.
+    failed: &'a AtomicU64,
+    waiting_bytes: &'a AtomicUsize,
+    /// What is to be written next: what the disk refused, and then what came.
+    batch: Vec<Change>,
+    refused: bool,
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn new(file: &'a File, failed: &'a AtomicU64, waiting_bytes: &'a AtomicUsize) -> Self {
+        Self { file, failed, waiting_bytes, batch: Vec::new(), refused: false }
+    }
+
+    /// Writes until the last sender is gone and all it sent is written, or cannot be.
+    pub(super) fn run(mut self, changes: &Receiver<Change>) {
+        loop {
+            let more = self.gather(changes);
+            if !self.batch.is_empty() {
+                self.write();
+            }
+            if !more {
+                self.give_up();
+                return;
             }
         }
     }
-}
 
-/// The first change and those that come within the linger; a flush cuts it short.
-fn gather(first: Change, changes: &Receiver<Change>) -> Vec<Change> {
-    let deadline = Instant::now() + Duration::from_millis(limits::LINGER_MS);
-    let mut batch = vec![first];
-    while batch.len() < limits::BATCH_CHANGES && !matches!(batch.last(), Some(Change::Flush(_))) {
-        match changes.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok(change) => batch.push(change),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+    /// Waits for the first change, or while the disk refuses for the next try, and takes those that come within the linger; a flush cuts
+    /// it short. Whether more may come.
+    fn gather(&mut self, changes: &Receiver<Change>) -> bool {
+        let mut deadline = self.refused.then(|| Instant::now() + Duration::from_millis(limits::RETRY_MS));
+        while self.refused || self.batch.len() < limits::BATCH_CHANGES {
+            let next = match deadline {
+                None => changes.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(deadline) => changes.recv_timeout(deadline.saturating_duration_since(Instant::now())),
+            };
+            match next {
+                Ok(change) => self.take(change),
+                Err(RecvTimeoutError::Timeout) => break,
+                Err(RecvTimeoutError::Disconnected) => return false,
+            }
+            let until = *deadline.get_or_insert_with(|| Instant::now() + Duration::from_millis(limits::LINGER_MS));
+            if Instant::now() >= until || matches!(self.batch.last(), Some(Change::Flush(_))) {
+                break;
+            }
+        }
+        true
+    }
+
+    fn take(&mut self, change: Change) {
+        if self.batch.len() < limits::WAITING_CHANGES || matches!(change, Change::Flush(_)) {
+            self.batch.push(change);
+        } else {
+            self.failed.fetch_add(1, Ordering::Relaxed);
+            self.waiting_bytes.fetch_sub(change.bytes(), Ordering::Relaxed);
         }
     }
-    batch
+
+    fn write(&mut self) {
+        match self.try_to_write() {
+            Ok(()) => {
+                if self.refused {
+                    info!(changes = self.batch.len(), "the store writes again");
+                }
+                self.refused = false;
+                self.answer(true);
+                self.forget();
+            }
+            Err(error @ (StoreError::Engine(_) | StoreError::Damaged { .. } | StoreError::InUse { .. } | StoreError::Closed)) => {
+                if !self.refused {
+                    error!(changes = self.batch.len(), %error, "the store did not write, and tries again");
+                }
+                self.refused = true;
+                self.answer(false);
+            }
+            Err(error) => {
+                error!(changes = self.batch.len(), %error, "the store did not write");
+                self.answer(false);
+                self.give_up();
+            }
+        }
+    }
+
+    /// After a refusal the engine takes nothing more from us, whatever the disk would say.
+    fn try_to_write(&self) -> Result<(), StoreError> {
+        if self.refused {
+            self.file.reopen()?;
+        }
+        write(&*self.file.database()?, &self.batch)
+    }
+
+    /// Tells those who wait, who may have given up.
+    fn answer(&mut self, is_written: bool) {
+        for flush in self.batch.extract_if(.., |change| matches!(change, Change::Flush(_))) {
+            if let Change::Flush(done) = flush {
+                let _ = done.send(is_written);
+            }
+        }
+    }
+
+    fn give_up(&mut self) {
+        self.failed.fetch_add(self.batch.len() as u64, Ordering::Relaxed);
+        self.forget();
+    }
+
+    fn forget(&mut self) {
+        self.waiting_bytes.fetch_sub(self.batch.drain(..).map(|change| change.bytes()).sum(), Ordering::Relaxed);
+    }
 }
 
 fn write(database: &Database, batch: &[Change]) -> Result<(), StoreError> {

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use msr_protocol::Code;
 use msr_protocol::v1::{Incoming, Subject};
 use tokio::time::Instant;
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 use super::ending::Ending;
 use super::place::Place;
 use super::queue::SendQueue;
 use super::rate::Allowance;
 use super::registry::Presence;
-use super::{Shared, Text, limits};
+use super::{Shared, Text, Wire, limits};
 use crate::store::SessionDigest;
 
 /// A connection, from the opening of its socket to its end. Dropping it signs out.
@@ -35,7 +35,8 @@ pub(super) struct Registered {
 
 impl Connection {
     pub(super) fn admit(shared: &Arc<Shared>, place: Option<Place>) -> Self {
-        let (id, queue) = shared.take_in();
+        let queue = Arc::new(SendQueue::new(Arc::clone(&shared.pool)));
+        let id = shared.take_in(Wire::Texts(Arc::clone(&queue)));
         let allowance = Allowance::new(shared.rate, Instant::now());
         Self { shared: Arc::clone(shared), queue, place, registered: None, id, allowance }
     }
@@ -107,21 +108,7 @@ impl Connection {
 
     /// Signs out, and says in the log why the connection ended.
     pub(super) fn leave(&mut self, ending: Ending) {
-        match ending {
-            Ending::Bye => info!("closed: bye"),
-            Ending::Gone => info!("closed by the other side"),
-            Ending::Broken { close_code } => info!(close_code, "closed: not as the WebSocket protocol wants it"),
-            Ending::Refused(code) => {
-                let (reason, code_number) = (code.reason(), code.number());
-                self.shared.counters.refused.add(1);
-                match code {
-                    Code::SlowConsumer | Code::ResumeViolation | Code::RateLimited => {
-                        warn!(code = code_number, reason, "closed");
-                    }
-                    _ => info!(code = code_number, reason, "closed"),
-                }
-            }
-        }
+        self.shared.note(ending);
         self.sign_out();
     }
 
@@ -151,7 +138,7 @@ impl Connection {
     fn sign_out(&mut self) {
         let Some(Registered { presence, session }) = self.registered.take() else { return };
         let now_ms = (self.shared.clock)();
-        self.shared.registry.sign_out(&presence, now_ms);
+        self.shared.registry.sign_out(presence.profile.credential, presence.connection, now_ms);
         if let Some(session) = session {
             self.shared.sessions.end(session, now_ms);
         }

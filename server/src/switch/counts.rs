@@ -25,6 +25,10 @@ pub struct Counts {
     pub refused: u64,
     /// Changes that the store has lost.
     pub store_lost: u64,
+    /// Devices of version 2, connected or not.
+    pub devices: u64,
+    /// Entries that wait in their queues, each counted once.
+    pub waiting: u64,
 }
 
 /// The counters behind [`Counts`].

@@ -33,7 +33,7 @@ impl Ending {
     /// is gone, gets no more.
     pub(super) fn writes_what_waits(self) -> bool {
         match self {
-            Self::Refused(Code::SlowConsumer | Code::Silent) | Self::Gone => false,
+            Self::Refused(Code::SlowConsumer | Code::Silent | Code::Displaced) | Self::Gone => false,
             Self::Bye | Self::Refused(_) | Self::Broken { .. } => true,
         }
     }

@@ -4,11 +4,14 @@
 //! A message comes in at `websocket`, is read and judged in `connection`, finds its recipients' connections in
 //! `registry`, is spelled for them by `relay` and waits in the `queue` of each; the task of that connection joins
 //! what waits into few writes. One task a connection; between them only queues that never make anybody wait. Version 1
-//! hands a message over at most once: what cannot be handed over is counted and logged.
+//! hands a message over at most once: what cannot be handed over is counted and logged. Version 2 has a folder of its
+//! own, `v2`; what is sent there waits in the durable queues of [`crate::delivery`]. Peers of both reach each other.
 
 mod connection;
 mod counts;
 mod directory;
+#[cfg(feature = "conformance")]
+mod echo;
 mod ending;
 mod heard;
 pub mod limits;
@@ -24,24 +27,29 @@ mod search;
 mod sessions;
 #[cfg(test)]
 mod tests;
+pub mod v2;
 mod websocket;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use axum::extract::ws::WebSocket;
 use msr_protocol::Code;
 use parking_lot::Mutex;
 use ring::rand::SystemRandom;
 use tokio::sync::Notify;
-use tracing::{Instrument, error, info, info_span};
+use tokio::time::{Instant, timeout_at};
+use tracing::{Instrument, error, info, info_span, warn};
 
+use crate::delivery::{Clock, Outgoing, Queues, StoredQueues};
 use crate::store::PeerStore;
 use connection::Connection;
 use counts::Counters;
 pub use counts::Counts;
+#[cfg(feature = "conformance")]
+pub use echo::echo;
 use ending::Ending;
 pub use heard::Heard;
 pub use place::{Place, Remote};
@@ -62,8 +70,10 @@ struct Shared {
     registry: Registry,
     sessions: Sessions,
     store: PeerStore,
+    queues: Queues,
+    uploads: v2::UploadBudget,
     /// Every connection, registered or not.
-    connections: Mutex<HashMap<u64, Arc<SendQueue>>>,
+    connections: Mutex<HashMap<u64, Wire>>,
     connection_gone: Notify,
     next_connection: AtomicU64,
     draining: AtomicBool,
@@ -74,37 +84,72 @@ struct Shared {
     clock: Clock,
 }
 
-/// The clock on the wall, in ms since 1970.
-type Clock = fn() -> i64;
+/// Where a connection of either version is told that it is to end.
+#[derive(Clone)]
+enum Wire {
+    Texts(Arc<SendQueue>),
+    Frames(Arc<SendQueue<Outgoing>>),
+}
+
+impl Wire {
+    fn end(&self, ending: Ending) {
+        match self {
+            Self::Texts(queue) => queue.end(ending),
+            Self::Frames(queue) => queue.end(ending),
+        };
+    }
+}
 
 impl Switch {
-    /// A switch that nobody is connected to. To be called within a tokio runtime: what is older than the store's TTL is
-    /// cleared regularly from then on.
+    /// A switch that nobody is connected to. To be called within a tokio runtime: batches are written, what has expired
+    /// is dropped, and what is older than the store's TTL is cleared from then on.
     #[must_use]
-    pub fn new(store: PeerStore, rate: Rate) -> Self {
-        let shared = Arc::new(Shared::new(store, rate, wall_clock_ms));
+    pub fn new(store: PeerStore, queues: StoredQueues, rate: Rate) -> Self {
+        let shared = Arc::new(Shared::new(store, queues, rate));
+        let as_version_1: Weak<Shared> = Arc::downgrade(&shared);
+        shared.queues.start(as_version_1);
         tokio::spawn(clear_regularly(Arc::downgrade(&shared)));
         Self { shared }
     }
 
-    /// Serves one connection, until it ends.
+    /// Serves one connection, until it ends. It speaks version 2 if that is the sub-protocol that was agreed on.
     pub async fn serve(&self, socket: WebSocket, remote: Remote) {
-        let connection = Connection::admit(&self.shared, remote.place);
-        let span = info_span!("connection", id = connection.id(), remote = %remote.address);
-        websocket::attend(socket, connection, remote.heard).instrument(span).await;
+        let span = |id: u64| info_span!("connection", id, remote = %remote.address);
+        if socket.protocol().is_some_and(|protocol| protocol == msr_protocol::v2::SUBPROTOCOL) {
+            let connection = v2::Connection::admit(&self.shared, remote.place);
+            let span = span(connection.id());
+            v2::attend(socket, connection, remote.heard).instrument(span).await;
+        } else {
+            let connection = Connection::admit(&self.shared, remote.place);
+            let span = span(connection.id());
+            websocket::attend(socket, connection, remote.heard).instrument(span).await;
+        }
     }
 
-    /// Closes every connection, and each that comes later, with 1012; waits until they are gone, or for `deadline`, and
-    /// until the store has written.
+    /// Waits until the disk has failed: nothing is accepted any more, and the server should end.
+    pub async fn broken(&self) {
+        self.shared.queues.broken().await;
+    }
+
+    /// Takes in nothing more and makes durable what was taken in; closes every connection, and each that comes later,
+    /// with 1012, or with 4508 when the disk has failed; waits until they are gone, or for `deadline`, and until the stores
+    /// have written.
     pub async fn drain(&self, deadline: Duration) {
+        let until = Instant::now() + deadline;
         self.shared.draining.store(true, Ordering::SeqCst);
-        let queues: Vec<_> = self.shared.connections.lock().values().cloned().collect();
-        info!(connections = queues.len(), "draining");
-        for queue in queues {
-            queue.end(Ending::Refused(Code::GoingAway));
+        info!(connections = self.shared.connections.lock().len(), "draining");
+        if timeout_at(until, self.shared.queues.stop()).await.is_err() {
+            warn!("not everything that was taken in is on disk; none of that was accepted");
         }
-        if tokio::time::timeout(deadline, self.shared.all_gone()).await.is_err() {
+        let wires: Vec<_> = self.shared.connections.lock().values().cloned().collect();
+        for wire in wires {
+            wire.end(Ending::Refused(self.shared.why_closed()));
+        }
+        if timeout_at(until, self.shared.all_gone()).await.is_err() {
             info!(connections = self.shared.connections.lock().len(), "connections left behind");
+        }
+        if tokio::time::timeout(deadline, self.shared.queues.close()).await.is_err() {
+            error!("the queues were not closed in time");
         }
         if let Err(error) = self.shared.store.flush().await {
             error!(%error, "what is remembered over a restart is not complete");
@@ -125,16 +170,21 @@ impl Switch {
             unreached: unreached.get(),
             refused: refused.get(),
             store_lost: self.shared.store.lost(),
+            devices: self.shared.queues.devices() as u64,
+            waiting: self.shared.queues.waiting() as u64,
         }
     }
 }
 
 impl Shared {
-    fn new(store: PeerStore, rate: Rate, clock: Clock) -> Self {
+    fn new(store: PeerStore, queues: StoredQueues, rate: Rate) -> Self {
         Self {
             registry: Registry::new(store.clone()),
             sessions: Sessions::new(store.clone()),
             store,
+            clock: queues.clock(),
+            queues: Queues::new(queues),
+            uploads: v2::UploadBudget::default(),
             connections: Mutex::default(),
             connection_gone: Notify::new(),
             next_connection: AtomicU64::new(1),
@@ -143,20 +193,42 @@ impl Shared {
             rate,
             counters: Counters::default(),
             random: SystemRandom::new(),
-            clock,
         }
     }
 
-    /// Takes a connection in; while the switch drains it ends at once.
-    fn take_in(&self) -> (u64, Arc<SendQueue>) {
+    /// Takes a connection in and numbers it; while the switch drains it ends at once.
+    fn take_in(&self, wire: Wire) -> u64 {
         let id = self.next_connection.fetch_add(1, Ordering::Relaxed);
-        let queue = Arc::new(SendQueue::new(Arc::clone(&self.pool)));
-        self.connections.lock().insert(id, Arc::clone(&queue));
+        self.connections.lock().insert(id, wire.clone());
         // Asked after it went in: so either it is seen here, or the drain sees the connection.
         if self.draining.load(Ordering::SeqCst) {
-            queue.end(Ending::Refused(Code::GoingAway));
+            wire.end(Ending::Refused(self.why_closed()));
         }
-        (id, queue)
+        id
+    }
+
+    /// Why connections are closed while the switch drains.
+    fn why_closed(&self) -> Code {
+        if self.queues.is_broken() { Code::StoreBroken } else { Code::GoingAway }
+    }
+
+    /// Says in the log why a connection ended.
+    fn note(&self, ending: Ending) {
+        match ending {
+            Ending::Bye => info!("closed: bye"),
+            Ending::Gone => info!("closed by the other side"),
+            Ending::Broken { close_code } => info!(close_code, "closed: not as the WebSocket protocol wants it"),
+            Ending::Refused(code) => {
+                let (reason, code_number) = (code.reason(), code.number());
+                self.counters.refused.add(1);
+                match code {
+                    Code::SlowConsumer | Code::ResumeViolation | Code::RateLimited => {
+                        warn!(code = code_number, reason, "closed");
+                    }
+                    _ => info!(code = code_number, reason, "closed"),
+                }
+            }
+        }
     }
 
     fn let_go(&self, connection: u64) {
@@ -166,9 +238,9 @@ impl Shared {
 
     /// Closes another connection.
     fn end_connection(&self, connection: u64, code: Code) {
-        let queue = self.connections.lock().get(&connection).cloned();
-        if let Some(queue) = queue {
-            queue.end(Ending::Refused(code));
+        let wire = self.connections.lock().get(&connection).cloned();
+        if let Some(wire) = wire {
+            wire.end(Ending::Refused(code));
         }
     }
 
@@ -183,11 +255,6 @@ impl Shared {
     }
 }
 
-fn wall_clock_ms() -> i64 {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX)
-}
-
 /// Clears what is older than the TTL, until the switch is gone.
 async fn clear_regularly(shared: Weak<Shared>) {
     let least = Duration::from_millis(limits::CLEARING_INTERVAL_MIN_MS);
@@ -198,6 +265,7 @@ async fn clear_regularly(shared: Weak<Shared>) {
             let now_ms = (shared.clock)();
             shared.sessions.clear(now_ms);
             shared.store.clear(now_ms);
+            shared.queues.retire_idle(shared.store.ttl()).await;
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What waits to be written to one connection: bounded in messages, in bytes, and in bytes of all connections together.
 //!
-//! Putting a text in never waits. A queue that is full ends its connection, so that one who does not read costs nobody
+//! Putting something in never waits. A queue that is full ends its connection, so that one who does not read costs nobody
 //! else anything. The queue is also where a connection learns that it is to end: whoever ends it first is right.
+//! A connection of version 1 queues texts, one of version 2 frames and entries.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -15,15 +16,31 @@ use parking_lot::Mutex;
 use super::ending::Ending;
 use super::{Text, limits};
 
+/// What can wait in a queue.
+pub(super) trait Item {
+    /// How many bytes one write joins, one item more at most.
+    const BATCH_BYTES: usize;
+
+    /// What it takes on the wire, and about as much in memory.
+    fn bytes(&self) -> usize;
+}
+
+impl Item for Text {
+    const BATCH_BYTES: usize = limits::BATCH_BYTES;
+
+    fn bytes(&self) -> usize {
+        self.len()
+    }
+}
+
 /// The queue of one connection.
-pub(super) struct SendQueue {
-    state: Mutex<State>,
+pub(super) struct SendQueue<T: Item = Text> {
+    state: Mutex<State<T>>,
     pool: Arc<Pool>,
 }
 
-#[derive(Default)]
-struct State {
-    texts: VecDeque<Text>,
+struct State<T> {
+    items: VecDeque<T>,
     bytes: usize,
     /// What was taken from the pool, beyond the queue's own share.
     borrowed_bytes: usize,
@@ -37,12 +54,12 @@ pub(super) struct Pool {
     free_bytes: AtomicUsize,
 }
 
-/// Why a text did not go in.
+/// Why an item did not go in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NotQueued {
     /// The queue was full: its connection ends now, and what waited in it is lost.
     Full {
-        /// How many texts were lost, this one included.
+        /// How many items were lost, this one included.
         lost: usize,
     },
     /// The connection is ending.
@@ -52,7 +69,7 @@ pub(super) enum NotQueued {
 /// What is to be written next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Due {
-    /// The texts of the batch, and a ping.
+    /// The items of the batch, and a ping.
     Write {
         /// Whether a ping goes with them.
         ping: bool,
@@ -77,31 +94,44 @@ impl Pool {
     }
 }
 
-impl SendQueue {
+impl<T: Item> SendQueue<T> {
     pub(super) fn new(pool: Arc<Pool>) -> Self {
-        Self { state: Mutex::default(), pool }
+        let state = State { items: VecDeque::new(), bytes: 0, borrowed_bytes: 0, ping_due: false, ending: None, reader: None };
+        Self { state: Mutex::new(state), pool }
     }
 
-    /// Puts a text at the end.
-    pub(super) fn push(&self, text: Text) -> Result<(), NotQueued> {
+    /// Puts an item in, or ends the connection because there is no room for it.
+    pub(super) fn push(&self, item: T) -> Result<(), NotQueued> {
+        let (result, reader) = self.push_quietly(item);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+        result
+    }
+
+    /// The same, for who holds a lock: gives whom to wake when it is released.
+    pub(super) fn push_quietly(&self, item: T) -> (Result<(), NotQueued>, Option<Waker>) {
         let mut state = self.state.lock();
         if state.ending.is_some() {
-            return Err(NotQueued::Ending);
+            return (Err(NotQueued::Ending), None);
         }
-        if !state.has_room_for(text.len(), &self.pool) {
+        if !state.has_room_for(item.bytes(), &self.pool) {
             let lost = 1 + self.end_locked(&mut state, Ending::Refused(Code::SlowConsumer));
-            wake(state);
-            return Err(NotQueued::Full { lost });
+            return (Err(NotQueued::Full { lost }), state.reader.take());
         }
-        state.bytes += text.len();
-        state.texts.push_back(text);
-        wake(state);
-        Ok(())
+        state.bytes += item.bytes();
+        state.items.push_back(item);
+        (Ok(()), state.reader.take())
     }
 
     /// Whether the connection is to end.
     pub(super) fn is_ending(&self) -> bool {
         self.state.lock().ending.is_some()
+    }
+
+    /// The bytes that wait.
+    pub(super) fn bytes(&self) -> usize {
+        self.state.lock().bytes
     }
 
     /// A ping is to be written.
@@ -111,7 +141,7 @@ impl SendQueue {
         wake(state);
     }
 
-    /// Ends the connection, unless it is ending already. Gives the number of texts that are lost by it.
+    /// Ends the connection, unless it is ending already. Gives the number of items that are lost by it.
     pub(super) fn end(&self, ending: Ending) -> usize {
         let mut state = self.state.lock();
         if state.ending.is_some() {
@@ -123,13 +153,25 @@ impl SendQueue {
     }
 
     /// Waits for something to write and moves it into `batch`, which must be empty.
-    pub(super) async fn next(&self, batch: &mut Vec<Text>) -> Due {
+    pub(super) async fn next(&self, batch: &mut Vec<T>) -> Due {
         poll_fn(|context| self.poll_next(context, batch)).await
     }
 
-    fn poll_next(&self, context: &mut Context<'_>, batch: &mut Vec<Text>) -> Poll<Due> {
+    /// The same without waiting: perhaps there is nothing to write.
+    pub(super) fn take(&self, batch: &mut Vec<T>) -> Due {
         let mut state = self.state.lock();
-        if !state.texts.is_empty() || state.ping_due {
+        match state.ending {
+            Some(ending) if state.items.is_empty() => Due::End(ending),
+            _ => {
+                state.move_into(batch, &self.pool);
+                Due::Write { ping: std::mem::take(&mut state.ping_due) }
+            }
+        }
+    }
+
+    fn poll_next(&self, context: &mut Context<'_>, batch: &mut Vec<T>) -> Poll<Due> {
+        let mut state = self.state.lock();
+        if !state.items.is_empty() || state.ping_due {
             state.move_into(batch, &self.pool);
             return Poll::Ready(Due::Write { ping: std::mem::take(&mut state.ping_due) });
         }
@@ -142,24 +184,24 @@ impl SendQueue {
         Poll::Pending
     }
 
-    fn end_locked(&self, state: &mut State, ending: Ending) -> usize {
+    fn end_locked(&self, state: &mut State<T>, ending: Ending) -> usize {
         state.ending = Some(ending);
         state.ping_due = false;
         if ending.writes_what_waits() { 0 } else { state.clear(&self.pool) }
     }
 }
 
-impl Drop for SendQueue {
+impl<T: Item> Drop for SendQueue<T> {
     fn drop(&mut self) {
         self.state.get_mut().clear(&self.pool);
     }
 }
 
-impl State {
+impl<T: Item> State<T> {
     /// Whether `more` bytes fit; takes from the pool what goes beyond the queue's own share.
     fn has_room_for(&mut self, more_bytes: usize, pool: &Pool) -> bool {
         let bytes = self.bytes + more_bytes;
-        if self.texts.len() >= limits::QUEUE_MESSAGES || bytes > limits::QUEUE_BYTES {
+        if self.items.len() >= limits::QUEUE_MESSAGES || bytes > limits::QUEUE_BYTES {
             return false;
         }
         let allowed_bytes = limits::QUEUE_OWN_BYTES + self.borrowed_bytes;
@@ -175,35 +217,35 @@ impl State {
         lent
     }
 
-    fn move_into(&mut self, batch: &mut Vec<Text>, pool: &Pool) {
+    fn move_into(&mut self, batch: &mut Vec<T>, pool: &Pool) {
         let mut batch_bytes = 0;
-        while batch.len() < limits::BATCH_MESSAGES && batch_bytes < limits::BATCH_BYTES {
-            let Some(text) = self.texts.pop_front() else { break };
-            batch_bytes += text.len();
-            batch.push(text);
+        while batch.len() < limits::BATCH_MESSAGES && batch_bytes < T::BATCH_BYTES {
+            let Some(item) = self.items.pop_front() else { break };
+            batch_bytes += item.bytes();
+            batch.push(item);
         }
         self.bytes -= batch_bytes;
-        if self.texts.is_empty() {
+        if self.items.is_empty() {
             self.clear(pool);
         }
     }
 
     /// Empties the queue and gives back what it took; a queue that was long once does not stay large.
     fn clear(&mut self, pool: &Pool) -> usize {
-        let lost = self.texts.len();
+        let lost = self.items.len();
         self.bytes = 0;
         pool.give_back(std::mem::take(&mut self.borrowed_bytes));
-        if self.texts.capacity() > limits::KEPT_TEXTS {
-            self.texts = VecDeque::new();
+        if self.items.capacity() > limits::KEPT_TEXTS {
+            self.items = VecDeque::new();
         } else {
-            self.texts.clear();
+            self.items.clear();
         }
         lost
     }
 }
 
 /// Wakes whoever writes, after the lock is released.
-fn wake(mut state: parking_lot::MutexGuard<'_, State>) {
+fn wake<T>(mut state: parking_lot::MutexGuard<'_, State<T>>) {
     let reader = state.reader.take();
     drop(state);
     if let Some(reader) = reader {

@@ -1,6 +1,8 @@
 //! How much one connection may send: two token buckets, one of messages, one of bytes. Generous, so that only who is
 //! broken or hostile meets them; the connection is closed then, because a sender that is told nothing never learns.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::limits;
@@ -62,6 +64,24 @@ impl Allowance {
         Ok(())
     }
 
+    /// Takes that much, whether it is there or not: whoever can be slowed down need not be cut off.
+    pub(super) fn spend(&mut self, messages: u32, bytes: usize) {
+        self.messages -= f64::from(messages);
+        self.bytes -= bytes as f64;
+    }
+
+    /// How long it takes until as much has come in as was spent; `None` when nothing is owed.
+    pub(super) fn debt(&mut self, now: Instant) -> Option<Duration> {
+        if self.messages >= 0.0 && self.bytes >= 0.0 {
+            return None;
+        }
+        self.fill(now);
+        let seconds = |owed: f64, per_second: u32| (-owed).max(0.0) / f64::from(per_second.max(1));
+        let messages_seconds = seconds(self.messages, self.rate.messages_per_second);
+        let owed_seconds = messages_seconds.max(seconds(self.bytes, self.rate.bytes_per_second));
+        (owed_seconds > 0.0).then(|| Duration::from_secs_f64(owed_seconds))
+    }
+
     fn fill(&mut self, now: Instant) {
         let seconds = now.saturating_duration_since(self.filled).as_secs_f64();
         self.filled = now;
@@ -72,8 +92,6 @@ impl Allowance {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     const RATE: Rate = Rate { messages_per_second: 10, message_burst: 20, bytes_per_second: 1_000, byte_burst: 5_000 };
@@ -92,6 +110,15 @@ mod tests {
         let much_later = start + Duration::from_secs(3_600);
         assert_eq!(allowance.take(20, 10, || much_later), Ok(()));
         assert_eq!(allowance.take(1, 10, || much_later), Err(Exceeded), "never more than the burst");
+    }
+
+    #[test]
+    fn who_owes_waits() {
+        let start = Instant::now();
+        let mut allowance = Allowance::new(RATE, start);
+        allowance.spend(20, 6_000);
+        assert_eq!(allowance.debt(start), Some(Duration::from_secs(1)));
+        assert_eq!(allowance.debt(start + Duration::from_secs(1)), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use tracing::info;
 
 use super::connection::{Connection, Registered};
 use super::limits;
-use super::registry::Presence;
+use super::registry::{Online, Presence};
 use super::sessions::{NotResumed, SessionId};
 use crate::store::{Profile, SessionDigest};
 
@@ -98,7 +98,7 @@ impl Connection {
         };
         let session = id.as_ref().map(SessionId::digest);
         let presence = Arc::new(Presence { connection: self.id(), dialect, profile: Arc::clone(&profile), queue: Arc::clone(&self.queue) });
-        self.shared.registry.sign_in(&presence, now_ms, || {
+        self.shared.registry.sign_in(Online::Version1(Arc::clone(&presence)), now_ms, || {
             if let Some(session) = session {
                 self.open_session(session, resumed, &profile, now_ms)?;
             }

@@ -36,7 +36,8 @@ impl Connection {
             return;
         }
         self.shared.counters.routed.add(1);
-        self.shared.counters.unreached.add(recipients.len() - online);
+        let online = online + self.shared.relay_to_devices(sender.profile.credential, &recipients, incoming);
+        self.shared.counters.unreached.add(recipients.len().saturating_sub(online));
         trace!(recipients = recipients.len(), online, copies, bytes, "routed");
         let mut relay = Relay::new(incoming, text, &sender.profile.name);
         if let Err(code) = self.shared.relay(&mut relay, &presences) {
@@ -47,16 +48,23 @@ impl Connection {
 
 impl Shared {
     fn relay(&self, relay: &mut Relay<'_>, presences: &[Arc<Presence>]) -> Result<(), Code> {
-        let mut delivered = 0;
         for presence in presences {
-            match presence.queue.push(relay.text_for(presence.dialect)?) {
-                Ok(()) => delivered += 1,
-                Err(NotQueued::Ending) => self.counters.dropped.add(1),
-                Err(NotQueued::Full { lost }) => self.give_up(presence, lost),
-            }
+            self.put_text(presence, relay.text_for(presence.dialect)?);
         }
-        self.counters.delivered.add(delivered);
         Ok(())
+    }
+
+    /// Puts a text into the queue of one connection; gives whether it went in.
+    pub(super) fn put_text(&self, presence: &Presence, text: Text) -> bool {
+        match presence.queue.push(text) {
+            Ok(()) => {
+                self.counters.delivered.add(1);
+                return true;
+            }
+            Err(NotQueued::Ending) => self.counters.dropped.add(1),
+            Err(NotQueued::Full { lost }) => self.give_up(presence, lost),
+        }
+        false
     }
 
     /// A connection does not read what waits for it: it is out at once, even if closing it takes a while.
@@ -65,6 +73,6 @@ impl Shared {
         let (connection, credential) = (presence.connection, presence.profile.credential);
         warn!(code = code.number(), reason = code.reason(), slow = connection, %credential, lost, "messages dropped");
         self.counters.dropped.add(lost);
-        self.registry.sign_out(presence, (self.clock)());
+        self.registry.sign_out(credential, connection, (self.clock)());
     }
 }

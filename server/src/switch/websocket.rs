@@ -25,8 +25,8 @@ use super::queue::{Due, SendQueue};
 /// A text that many queues share.
 pub(super) type Text = Utf8Bytes;
 
-type Sink = SplitSink<WebSocket, Message>;
-type Stream = SplitStream<WebSocket>;
+pub(super) type Sink = SplitSink<WebSocket, Message>;
+pub(super) type Stream = SplitStream<WebSocket>;
 
 /// What was heard of a connection.
 struct HeardOf {
@@ -98,7 +98,7 @@ async fn read_frame(stream: &mut Stream, connection: &mut Connection, heard: &He
 }
 
 /// What an error while reading means for the connection.
-fn ending_of(error: axum::Error) -> Ending {
+pub(super) fn ending_of(error: axum::Error) -> Ending {
     let Ok(error) = error.into_inner().downcast::<tungstenite::Error>() else { return Ending::Gone };
     match *error {
         tungstenite::Error::Capacity(_) => Ending::Refused(Code::TooLarge),
@@ -155,7 +155,7 @@ async fn write_batch(sink: &mut Sink, batch: &mut Vec<Text>, ping: bool) -> Resu
 }
 
 /// The closing handshake: says why, or answers who said so first, and reads to the end.
-async fn close(sink: &mut Sink, stream: &mut Stream, ending: Ending) -> Result<(), axum::Error> {
+pub(super) async fn close(sink: &mut Sink, stream: &mut Stream, ending: Ending) -> Result<(), axum::Error> {
     match ending.close_frame() {
         Some((code, reason)) => sink.send(Message::Close(Some(CloseFrame { code, reason: Utf8Bytes::from_static(reason) }))).await?,
         None => return sink.close().await,

@@ -6,6 +6,7 @@ mod wire;
 use std::time::Duration;
 
 use msr_protocol::limits::{MESSAGE_BYTES, REGISTRATION_TIMEOUT_MS};
+use msr_server::delivery::StoredQueues;
 use msr_server::store::PeerStore;
 use msr_server::switch::{Counts, Rate, Switch, limits};
 use tokio::time::{Instant, timeout};
@@ -21,7 +22,7 @@ impl Room {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = PeerStore::open(folder.path(), Duration::from_secs(60), 0).unwrap();
-        Self { switch: Switch::new(store, Rate::default()), _folder: folder }
+        Self { switch: Switch::new(store, StoredQueues::in_memory().unwrap(), Rate::default()), _folder: folder }
     }
 
     async fn register(&self, name: &str) -> Client {

@@ -36,9 +36,12 @@ impl Running {
         let server = Server::bind(Config { port: 0, store: store.path().to_owned(), ..config }).await.unwrap();
         let address = server.local_addr();
         let (stop, stopped) = oneshot::channel::<()>();
-        let task = tokio::spawn(server.run(async {
-            let _ = stopped.await;
-        }));
+        let task = tokio::spawn(async move {
+            let stopped = async {
+                let _ = stopped.await;
+            };
+            server.run(stopped).await.unwrap();
+        });
         Self { address, stop: Some(stop), task, _store: store }
     }
 

@@ -2,13 +2,14 @@
 
 import { chromium } from 'playwright-core';
 
-const FLAGS = ['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+export const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const AS_ROOT = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
+export const FLAGS = ['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', ...AS_ROOT];
 
 export const TIMEOUT_MS = 30_000;
 
 export async function launch() {
-  return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: [...FLAGS, ...AS_ROOT] });
+  return chromium.launch({ executablePath: EXECUTABLE, args: FLAGS });
 }
 
 /**

@@ -2,9 +2,20 @@
 
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
+import { pipeline } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 
-/** @param {import('./server.mjs').Server} server */
-export async function openGate(server) {
+/**
+ * @param {import('./server.mjs').Server} server
+ * @param {{ chunkMs?: number }} [cable] how long each chunk takes, on a slow one
+ */
+export async function openGate(server, { chunkMs = 0 } = {}) {
+  const slowly = async function* (/** @type {AsyncIterable<Buffer>} */ chunks) {
+    for await (const chunk of chunks) {
+      await sleep(chunkMs);
+      yield chunk;
+    }
+  };
   let shut = false;
   const sockets = new Set();
   const gate = createServer((inner) => {
@@ -12,7 +23,8 @@ export async function openGate(server) {
     const outer = connect(server.port, '127.0.0.1');
     for (const [socket, other] of [[inner, outer], [outer, inner]]) {
       sockets.add(socket);
-      socket.pipe(other);
+      if (chunkMs === 0) socket.pipe(other);
+      else pipeline(socket, slowly, other, () => {});
       socket.on('error', () => other.destroy());
       socket.on('close', () => {
         sockets.delete(socket);

@@ -44,6 +44,11 @@ export class Server {
     await exited;
   }
 
+  /** Deletes what it has kept, while it is not running. */
+  async forget() {
+    await rm(join(this.#folder, 'data'), { recursive: true, force: true });
+  }
+
   /** Starts it again, on the port it had. */
   async restart() {
     const environment = { ...process.env, SERVER: '127.0.0.1', PORT: String(this.port), DBSRC: join(this.#folder, 'data'), ...this.#environment };

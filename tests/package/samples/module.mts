@@ -10,10 +10,14 @@ import {
   client,
   init,
   validateCredential,
+  type Device,
   type FoundPeer,
   type Location,
   type Receipt,
+  type ReceiptChange,
+  type RequestOptions,
   type SendOptions,
+  type Status,
 } from 'msgsrouter';
 import same from 'msgsrouter/client';
 import { Peer as SamePeer, validateMessage } from 'msgsrouter/base';
@@ -31,6 +35,21 @@ client.addEventListener('frame', { handleEvent: ({ detail }) => detail.direction
 const options: SendOptions = { expireAfter: 1000, realtime: true, id: 'x', signal: AbortSignal.timeout(1) };
 const receipt: Receipt = await client.send(['self'], 'subject', { any: 'value' }, options);
 const settled: Receipt = await receipt.settled;
+const statuses: Status[] = settled.recipients.map(({ to, status, bytes, code, reason }) => (to && (bytes ?? code ?? reason) ? status : status));
+client.addEventListener('receipt', ({ detail }) => {
+  const change: ReceiptChange = detail;
+  change.changed.forEach(({ status }) => status === 'receiving');
+});
+client.addEventListener('gap', ({ detail }) => detail === null);
+client.addEventListener('devices', ({ detail }) => detail.map(({ isThis, waiting }) => isThis && waiting.toFixed()));
+const devices: readonly Device[] = client.devices;
+for (const { id } of devices) await client.retire(id);
+const asking: RequestOptions = { timeout: 1000, signal: AbortSignal.timeout(1) };
+const answer: Message = await client.request(client.credential, 'subject', new Uint8Array(3), asking);
+const answered: Receipt = await answer.reply({ any: 'value' }, { expireAfter: 1000 });
+if (answer.wantsReply) answer.defer();
+answer.ack();
+client.storage = 'memory';
 const found: FoundPeer[] = await client.find('keyword');
 const location: Location | undefined = found[0]?.location;
 for await (const message of client.messages({ subject: 'x', from: client.credential })) console.log(message.content);
@@ -47,4 +66,4 @@ void client.hubs;
 // @ts-expect-error: no such option
 await client.send('self', 'x', 1, { encrypt: 'auto' });
 
-export { another, code, equal, hub, location, rounds, settled, valid };
+export { another, answered, code, equal, hub, location, rounds, settled, statuses, valid };

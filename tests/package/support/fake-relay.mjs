@@ -15,7 +15,8 @@ export class FakeRelay {
   #sockets = new Map();
 
   static async start(port = 0) {
-    const server = new WebSocketServer({ host: '127.0.0.1', port });
+    // It takes no sub-protocol, as a server that has never heard of one.
+    const server = new WebSocketServer({ host: '127.0.0.1', port, handleProtocols: () => false });
     await once(server, 'listening');
     return new FakeRelay(server);
   }

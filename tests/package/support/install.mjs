@@ -9,6 +9,11 @@ import { join } from 'node:path';
 const HERE = join(import.meta.dirname, '..');
 const PKG = join(HERE, '../../pkg');
 
+// What clients keep in these tests, they keep here; their child processes too.
+const STORAGE = mkdtempSync(join(tmpdir(), 'msgsrouter-storage-'));
+process.env.MSGSROUTER_STORAGE = STORAGE;
+process.on('exit', () => rmSync(STORAGE, { recursive: true, force: true }));
+
 /** A project that has the package, and `ws` unless told otherwise. Gives its folder; it is removed with the process. */
 export function install({ ws = true } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'msgsrouter-package-'));

@@ -1,6 +1,7 @@
 //! The server ends and starts again.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use msr_tests::{Dialect, Ended, RawClient, ServerProcess, Settings};
 
@@ -136,9 +137,14 @@ async fn secrets_never_reach_log_or_store() {
     for (secret, session) in clients {
         assert!(!log.contains(&secret), "a secret in the log");
         assert!(session.is_empty() || !log.contains(&session), "a session id in the log");
-        for entry in fs::read_dir(server.settings.store()).unwrap() {
-            let bytes = fs::read(entry.unwrap().path()).unwrap();
-            assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "a secret in the store");
+        for file in files_below(&server.settings.store()) {
+            let text = fs::read(&file).unwrap();
+            assert!(!String::from_utf8_lossy(&text).contains(&secret), "a secret in {}", file.display());
         }
     }
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    paths.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
 }

@@ -1,6 +1,6 @@
 //! The session of our own client, driven natively, against the server; beside it a client of the original.
 
-use msr_client::native::{Client, Options};
+use msr_client::native::{Client, Options, Sent, Storage};
 use msr_client::{Draft, Event, Settings, State};
 use msr_protocol::{Code, Credential, JsonText, Peer, hash_secret};
 use msr_tests::{Dialect, RawClient, ServerProcess, quoted, within};
@@ -19,8 +19,11 @@ fn peer(name: &str) -> Peer {
 fn client(server: &ServerProcess, name: &str, origin: &str) -> (Client, Credential) {
     let peer = peer(name);
     let credential = peer.credential();
-    let settings = Settings { server: format!("ws://127.0.0.1:{}", server.port), peer, autoreconnect: true };
-    (Client::new(settings, Options { seed: 7, origin: Some(origin.to_owned()), ..Options::default() }), credential)
+    let settings = Settings { server: format!("ws://127.0.0.1:{}", server.port), peer, device: String::new(), autoreconnect: true };
+    (
+        Client::new(settings, Options { seed: 7, origin: Some(origin.to_owned()), storage: Storage::Version1, ..Options::default() }),
+        credential,
+    )
 }
 
 async fn connected(server: &ServerProcess, name: &str) -> (Client, Credential) {
@@ -32,7 +35,7 @@ async fn connected(server: &ServerProcess, name: &str) -> (Client, Credential) {
 fn draft(to: &str, content: &str) -> Draft {
     let to = JsonText::from_spelled(format!("[{}]", quoted(to)));
     let content = JsonText::from_spelled(content.to_owned());
-    Draft { to, subject: JsonText::string("test"), content, expire_after_ms: None, realtime: false }
+    Draft::new(to, JsonText::string("test"), content)
 }
 
 async fn in_state(client: &Client, state: State) {
@@ -50,7 +53,7 @@ async fn registers_and_sends_to_itself() {
     let written =
         within("the message to be written", client.send(draft(&credential.to_string(), r#"{"mydata":"something"}"#))).await.unwrap();
     let received = within("the message", messages.recv()).await.unwrap();
-    assert_eq!(received, written);
+    assert_eq!(Sent::Written(received), written);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::checkout::Checkout;
+use crate::checks::conformance;
 use crate::checks::tree::Untracked;
 use crate::tools::Need;
 use crate::{package, process, tools};
@@ -84,9 +85,16 @@ pub(super) const STEPS: &[Step] = &[
         run: |checkout, _| process::run(&mut checkout.cargo_locked(&["build", "--package", "msr-server"])),
     },
     Step {
+        name: "conformance",
+        what: "Autobahn's WebSocket cases",
+        needs: &[Need::CCompiler, Need::WebSocketCases],
+        after: &[],
+        run: |checkout, _| conformance::run(checkout),
+    },
+    Step {
         name: "rust",
-        what: "unit, property and process tests, examples in the documentation",
-        needs: &[Need::CCompiler, Need::Package],
+        what: "unit, property, process and fault tests, examples in the documentation",
+        needs: &[Need::CCompiler, Need::Package, Need::Faults],
         after: &["server"],
         run: |checkout, _| {
             let mut test = checkout.cargo_locked(&["test", "--workspace", "--exclude", "msgsrouter", "--all-features"]);

@@ -39,6 +39,11 @@ pub(super) fn cargo_deny() -> CrateTool {
     CrateTool { name: "cargo-deny", program: "cargo-deny", version: "0.20.2".to_owned(), why: "checks what the project depends on" }
 }
 
+/// Builds and runs fuzz targets.
+pub(super) fn cargo_fuzz() -> CrateTool {
+    CrateTool { name: "cargo-fuzz", program: "cargo-fuzz", version: "0.13.2".to_owned(), why: "feeds the readers what it makes up" }
+}
+
 /// Install the tool unless it is there.
 pub(super) fn ensure(checkout: &Checkout, tool: &CrateTool) -> Result<()> {
     if process::output(checkout.command(tool.program).arg("--version")).is_some_and(|text| is_version(&text, &tool.version)) {

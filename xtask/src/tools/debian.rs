@@ -11,12 +11,26 @@ pub(super) struct Program {
     name: &'static str,
     package: &'static str,
     why: &'static str,
+    /// What it does without an error when it is there.
+    proof: &'static [&'static str],
 }
 
-pub(super) const C_COMPILER: Program = Program { name: "cc", package: "build-essential", why: "compiles the TLS library of the server" };
-pub(super) const CHROMIUM: Program = Program { name: "chromium", package: "chromium", why: "runs the tests of the page" };
-pub(super) const CHROMIUM_DRIVER: Program =
-    Program { name: "chromedriver", package: "chromium-driver", why: "drives the browser for wasm-pack" };
+impl Program {
+    const fn new(name: &'static str, package: &'static str, why: &'static str) -> Self {
+        Self { name, package, why, proof: &["--version"] }
+    }
+}
+
+pub(super) const C_COMPILER: Program = Program::new("cc", "build-essential", "compiles the TLS library of the server");
+pub(super) const CHROMIUM: Program = Program::new("chromium", "chromium", "runs the tests of the page");
+pub(super) const CHROMIUM_DRIVER: Program = Program::new("chromedriver", "chromium-driver", "drives the browser for wasm-pack");
+pub(super) const PYTHON: Program = Program::new("python3", "python3", "runs the WebSocket cases");
+pub(super) const PYTHON_VENV: Program = Program {
+    proof: &["-c", "import ensurepip, venv"],
+    ..Program::new("python3", "python3-venv", "keeps them apart from the Python of the system")
+};
+pub(super) const STRACE: Program = Program::new("strace", "strace", "kills a server at one system call");
+pub(super) const FAKETIME: Program = Program::new("faketime", "faketime", "moves the clock of a server");
 
 /// Install what is missing.
 pub(super) fn ensure(checkout: &Checkout, programs: &[Program]) -> Result<()> {
@@ -40,8 +54,15 @@ pub(super) fn ensure(checkout: &Checkout, programs: &[Program]) -> Result<()> {
     })
 }
 
+/// Install what is missing; where that cannot be, say so and go on.
+pub(super) fn ensure_or_warn(checkout: &Checkout, programs: &[Program]) {
+    if let Err(error) = ensure(checkout, programs) {
+        println!("    tests will be skipped: {error:#}");
+    }
+}
+
 fn is_there(checkout: &Checkout, program: &Program) -> bool {
-    has(checkout, program.name)
+    process::output(checkout.command(program.name).args(program.proof)).is_some()
 }
 
 fn has(checkout: &Checkout, program: &str) -> bool {

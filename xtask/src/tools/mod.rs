@@ -3,11 +3,13 @@
 mod crates;
 mod debian;
 mod node;
+mod python;
 mod rust;
 
 use anyhow::Result;
 
 pub(crate) use crate::tools::node::install_packages;
+pub(crate) use crate::tools::python::kosoku;
 
 use crate::checkout::Checkout;
 
@@ -24,6 +26,12 @@ pub(crate) enum Need {
     Deny,
     /// Chromium and its driver.
     Browser,
+    /// Autobahn's WebSocket cases, and Python for them.
+    WebSocketCases,
+    /// strace and faketime. Tests that need them are skipped where they are not.
+    Faults,
+    /// cargo-fuzz.
+    Fuzz,
 }
 
 /// Make sure that everything needed is there, or say what to install.
@@ -37,7 +45,13 @@ pub(crate) fn ensure(checkout: &Checkout, needs: &[Need]) -> Result<()> {
     if needed(Need::Browser) {
         programs.extend([debian::CHROMIUM, debian::CHROMIUM_DRIVER]);
     }
+    if needed(Need::WebSocketCases) {
+        programs.extend([debian::PYTHON, debian::PYTHON_VENV]);
+    }
     debian::ensure(checkout, &programs)?;
+    if needed(Need::Faults) {
+        debian::ensure_or_warn(checkout, &[debian::STRACE, debian::FAKETIME]);
+    }
 
     if needed(Need::Lints) {
         rust::ensure_component(checkout, "rustfmt", "fmt", "keeps the code in one shape")?;
@@ -48,6 +62,12 @@ pub(crate) fn ensure(checkout: &Checkout, needs: &[Need]) -> Result<()> {
         rust::ensure_target(checkout, "wasm32-unknown-unknown", "the client runs in the page as WebAssembly")?;
         crates::ensure(checkout, &crates::wasm_bindgen(checkout)?)?;
         crates::ensure(checkout, &crates::wasm_pack())?;
+    }
+    if needed(Need::WebSocketCases) {
+        python::ensure_kosoku(checkout)?;
+    }
+    if needed(Need::Fuzz) {
+        crates::ensure(checkout, &crates::cargo_fuzz())?;
     }
     if needed(Need::Deny) {
         crates::ensure(checkout, &crates::cargo_deny())?;

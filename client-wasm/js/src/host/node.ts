@@ -1,12 +1,20 @@
-/** What Node has: the module on disk, and the global WebSocket (Node 22) or that of the package `ws`. */
+/** What Node has: the module on disk, folders, and the global WebSocket (Node 22) or that of the package `ws`. */
 
 import load, { initSync } from 'msgsrouter-wasm';
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { env } from 'node:process';
 import type { InitSource } from '../init.ts';
+import { MemoryStores } from '../store/memory.ts';
+import type { Stores } from '../store/store.ts';
+import { FolderStores } from './folder.ts';
 
-// Node's own, of which this file needs no more; it is bundled as CommonJS.
+// Of what Node gives a CommonJS module, which this file is bundled as, what it needs.
 declare const __dirname: string;
-declare function require(name: 'node:fs'): { readFileSync(path: string): Uint8Array<ArrayBuffer> };
-declare function require(name: 'ws'): { WebSocket: new (url: string) => WebSocket & { on(event: 'error', listener: () => void): void } };
+declare function require(name: 'ws'): {
+  WebSocket: new (url: string, subprotocols: string | string[]) => WebSocket & { on(event: 'error', listener: () => void): void };
+};
 
 /** Loads the WebAssembly, by default from disk. */
 export async function loadWasm(source?: InitSource): Promise<void> {
@@ -16,16 +24,22 @@ export async function loadWasm(source?: InitSource): Promise<void> {
 
 /** Loads the WebAssembly from disk before it returns. */
 export function loadWasmNow(): void {
-  initSync({ module: require('node:fs').readFileSync(`${__dirname}/msgsrouter_bg.wasm`) });
+  initSync({ module: readFileSync(`${__dirname}/msgsrouter_bg.wasm`) });
 }
 
 /** Opens a WebSocket, or throws what the constructor throws. */
-export function openSocket(url: string): WebSocket {
-  if (typeof WebSocket !== 'undefined') return new WebSocket(url);
-  const socket = new (require('ws').WebSocket)(url);
+export function openSocket(url: string, subprotocol?: string): WebSocket {
+  if (typeof WebSocket !== 'undefined') return new WebSocket(url, subprotocol ?? []);
+  const socket = new (require('ws').WebSocket)(url, subprotocol ?? []);
   // An emitter whose `error` nobody hears throws it; the close that follows says all that is needed.
   socket.on('error', () => {});
   return socket;
+}
+
+/** Where records are kept: for `'auto'` the folder that the environment names, or one in the user's own. */
+export function storesOf(storage: string): Stores {
+  const place = storage === 'auto' ? env['MSGSROUTER_STORAGE'] || join(homedir(), '.msgsrouter') : storage;
+  return place === 'memory' ? new MemoryStores() : new FolderStores(resolve(place));
 }
 
 /** Says why there can be no WebSocket here, if so. */

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use msr_protocol::{Code, Credential, JsonText, Message, MessageB, Peer, hash_secret};
+use msr_store::MemoryDisk;
 use serde_json::Value;
 
 use super::connection::Connection;
@@ -16,6 +17,7 @@ use super::ending::Ending;
 use super::place::Place;
 use super::queue::Due;
 use super::{Rate, Shared, Text, limits};
+use crate::delivery::StoredQueues;
 use crate::store::PeerStore;
 
 /// What the clock of a test says.
@@ -41,7 +43,9 @@ impl Room {
 
     fn open(folder: &tempfile::TempDir, rate: Rate) -> Arc<Shared> {
         let store = PeerStore::open(folder.path(), TTL, NOW_MS).unwrap();
-        Arc::new(Shared::new(store, rate, || NOW_MS))
+        let (messages, recovered) = MemoryDisk::new().open();
+        let queues = StoredQueues::on(Box::new(messages), recovered, || NOW_MS).unwrap();
+        Arc::new(Shared::new(store, queues, rate))
     }
 
     /// The server stops and starts again.

@@ -1,0 +1,128 @@
+/**
+ * Outboxes of pages or processes that ended before all was sent: whoever is connected as the same peer sends what is in
+ * them, as the device that they were.
+ */
+
+import type { Face, Session, WireSettings } from 'msgsrouter-wasm';
+import { openSocket } from '#host';
+import { deferred } from './deferred.ts';
+import type { MsrError } from './error.ts';
+import { probe } from './probe.ts';
+import type { ReceiptChange } from './receipt.ts';
+import { Sendings } from './sending.ts';
+import { Keeper } from './store/keeper.ts';
+import type { Store, Stores } from './store/store.ts';
+import { wasm } from './wasm.ts';
+
+/** How often is looked for them while a client is connected. */
+const EVERY_MS = 30_000;
+
+/** Looks for what others left, from `start` to `stop`. */
+export class Leftovers {
+  #stores: () => Stores;
+  #tell: (change: ReceiptChange) => void;
+  #trouble: (error: MsrError) => void;
+  #settings: WireSettings | undefined;
+  #credential = '';
+  #isAtWork = false;
+  /** Ends the wait until the next look. */
+  #look: (() => void) | undefined;
+
+  /** Receipts of what is sent go to `tell`. */
+  constructor(stores: () => Stores, tell: (change: ReceiptChange) => void, trouble: (error: MsrError) => void) {
+    this.#stores = stores;
+    this.#tell = tell;
+    this.#trouble = trouble;
+  }
+
+  /** The client is connected, as that. */
+  start(settings: WireSettings, credential: string): void {
+    this.#settings = settings;
+    this.#credential = credential;
+    if (this.#isAtWork) this.#look?.();
+    else void this.#work();
+  }
+
+  /** It does not want to be any more. */
+  stop(): void {
+    this.#settings = undefined;
+    this.#look?.();
+  }
+
+  async #work(): Promise<void> {
+    this.#isAtWork = true;
+    while (this.#settings) {
+      try {
+        let isEmpty = true;
+        while (isEmpty && this.#settings) {
+          const store = await this.#stores().abandoned(this.#credential);
+          if (!store) break;
+          isEmpty = await this.#send(store, this.#settings);
+        }
+      } catch {
+        // What cannot be looked at now can be later.
+      }
+      await this.#wait();
+    }
+    this.#isAtWork = false;
+  }
+
+  async #wait(): Promise<void> {
+    const { promise, resolve } = deferred<void>();
+    const timer = setTimeout(resolve, EVERY_MS);
+    this.#look = resolve;
+    await promise;
+    this.#look = undefined;
+    clearTimeout(timer);
+  }
+
+  /** Sends what waits in one outbox; whether all of it was. */
+  async #send(store: Store, settings: WireSettings): Promise<boolean> {
+    let session: Session | undefined;
+    const over = deferred<boolean>();
+    const keeper = new Keeper(() => session, async () => store, this.#trouble);
+    const [seed] = crypto.getRandomValues(new BigUint64Array(1));
+    session = new (wasm().Session)(this.#face(keeper, () => session, over.resolve), seed as bigint);
+    session.connect({ ...settings, autoreconnect: false });
+    const isEmpty = await over.promise;
+    session.close();
+    await keeper.quiet();
+    session.free();
+    session = undefined;
+    keeper.close();
+    await keeper.quiet();
+    return isEmpty;
+  }
+
+  /** Of all that happens, only receipts are told: messages wait for a client that has this device for itself. */
+  #face(keeper: Keeper, session: () => Session | undefined, over: (isEmpty: boolean) => void): Face {
+    const ignore = () => {};
+    const sendings = new Sendings(this.#tell);
+    const end = (isEmpty: boolean) => queueMicrotask(() => over(isEmpty));
+    return {
+      open: openSocket,
+      probe: (url) => void probe(url).then(({ isRefused, speaksV2 }) => session()?.originProbed(isRefused, speaksV2)),
+      restore: (credential) => keeper.restore(credential),
+      persist: (ticket, changes, strict) => keeper.persist(ticket, changes, strict),
+      outbox: (waiting) => waiting === 0 && end(true),
+      refused: () => end(false),
+      lost: () => end(false),
+      restored: (ticket, id) => sendings.restored(ticket, id),
+      accepted: (ticket, acceptance) => sendings.accepted(ticket, acceptance),
+      receipt: (news) => sendings.news(news),
+      sent: (ticket, { timestamp }) => sendings.sent(ticket, Number(timestamp)),
+      notSent: (ticket, failure) => sendings.notSent(ticket, failure),
+      frame: ignore,
+      state: ignore,
+      registered: ignore,
+      message: ignore,
+      reply: ignore,
+      noReply: ignore,
+      gap: ignore,
+      devices: ignore,
+      found: ignore,
+      notFound: ignore,
+      trouble: ignore,
+    };
+  }
+}

@@ -1,0 +1,87 @@
+/** Carries out what a session wants kept, one thing after the other, in the store it asked for last. */
+
+import type { Session } from 'msgsrouter-wasm';
+import { CODE, MsrError } from '../error.ts';
+import { MemoryStores } from './memory.ts';
+import type { Change, Store } from './store.ts';
+
+const ENTROPY_BYTES = 32;
+
+/** What keeps the records of one session. */
+export class Keeper {
+  #session: () => Session | undefined;
+  #open: (credential: string) => Promise<Store>;
+  #trouble: (error: MsrError) => void;
+  #store: Store | undefined;
+  #memory = new MemoryStores();
+  #queue = Promise.resolve();
+  #waiting = 0;
+
+  /** `open` gives the store of a peer; that it cannot, and what else goes wrong, is told to `trouble`. */
+  constructor(session: () => Session | undefined, open: (credential: string) => Promise<Store>, trouble: (error: MsrError) => void) {
+    this.#session = session;
+    this.#open = open;
+    this.#trouble = trouble;
+  }
+
+  /** Whether there is nothing left to do. */
+  get isQuiet(): boolean {
+    return this.#waiting === 0;
+  }
+
+  /** Waits until there is nothing left to do. */
+  async quiet(): Promise<void> {
+    while (this.#waiting > 0) await this.#queue;
+  }
+
+  /** Opens the store of a peer, and hands over what it has. */
+  restore(credential: string): void {
+    this.#next(async () => {
+      await this.#store?.close();
+      this.#store = await this.#open(credential).catch((error) => this.#inMemory(credential, error));
+      const { rows, damage } = this.#store;
+      if (damage) this.#trouble(new MsrError(CODE.DAMAGED, `What was kept on this device is damaged: ${damage}`));
+      this.#session()?.restored(credential, rows, crypto.getRandomValues(new Uint8Array(ENTROPY_BYTES)));
+    });
+  }
+
+  /** Keeps changes, and says when they are kept, or why they are not. */
+  persist(ticket: number, changes: Change[], strict: boolean): void {
+    this.#next(async () => {
+      const reason = await this.#apply(changes, strict);
+      if (reason === undefined) this.#session()?.persisted(ticket);
+      else this.#session()?.persistFailed(ticket, reason);
+    });
+  }
+
+  /** Lets go of the store, once all is kept. */
+  close(): void {
+    this.#next(async () => {
+      await this.#store?.close();
+      this.#store = undefined;
+    });
+  }
+
+  async #apply(changes: Change[], strict: boolean): Promise<string | undefined> {
+    try {
+      await this.#store?.apply(changes, strict);
+      return undefined;
+    } catch (error) {
+      return text(error);
+    }
+  }
+
+  #inMemory(credential: string, error: unknown): Promise<Store> {
+    this.#trouble(new MsrError(CODE.MEMORY_ONLY, `Messages are kept in memory alone: ${text(error)}`, false, { cause: error }));
+    return this.#memory.open(credential);
+  }
+
+  #next(act: () => Promise<void>): void {
+    this.#waiting++;
+    this.#queue = this.#queue.then(act).catch(this.#trouble).then(() => void this.#waiting--);
+  }
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

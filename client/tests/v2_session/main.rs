@@ -1,0 +1,9 @@
+//! What a session of version 2 says to its server, its disk and its page, case by case.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod connecting;
+mod inputs;
+mod large;
+mod receiving;
+mod sending;
+mod stage;
