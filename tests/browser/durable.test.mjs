@@ -9,6 +9,7 @@ import { packedPackage } from './harness/package.mjs';
 import { Profile } from './harness/profile.mjs';
 import { Server } from './harness/server.mjs';
 import { serveFolder } from './harness/static.mjs';
+import { untilIn } from './harness/until.mjs';
 
 /** Moves the clock of a page. */
 const aDayLater = `{ const Real = Date;
@@ -88,19 +89,18 @@ async function start(page, name, via = server.webSocketUrl) {
   }, [via, name, `${peers}@example.org`]);
 }
 
-const registered = (page) => page.waitForFunction(() => client.state === 2);
+const registered = (page) => untilIn(page, () => client.state === 2);
 const credential = (page) => page.evaluate(async () => client.credential);
 const messages = (page) => page.evaluate(() => messages);
-const device = (page) => page.waitForFunction(() => client.devices.find(({ isThis }) => isThis)?.id).then((handle) => handle.jsonValue());
+const device = (page) => untilIn(page, () => client.devices.find(({ isThis }) => isThis)?.id);
 const numbers = (count, from = 0) => Array.from({ length: count }, (_, at) => from + at);
 
-/** Sends numbers, and waits until they are kept, not until they are accepted. */
+/** Sends numbers, of which those before `from` wait already, and waits until all are kept, not until they are accepted. */
 async function sendAway(page, to, count, from = 0) {
-  await page.evaluate(async ([to, count, from]) => {
+  await page.evaluate(([to, count, from]) => {
     for (let number = from; number < from + count; number++) client.send(to, 'number', number).catch(() => {});
-    while (client.outbox < count) await new Promise((resolve) => setTimeout(resolve, 5));
   }, [to, count, from]);
-  await page.waitForFunction(async (count) => {
+  await untilIn(page, async (count) => {
     const database = await new Promise((resolve) => {
       const request = indexedDB.open('msgsrouter');
       request.onsuccess = () => resolve(request.result);
@@ -111,7 +111,7 @@ async function sendAway(page, to, count, from = 0) {
     });
     database.close();
     return keys.filter(([, key]) => key.startsWith('out:')).length >= count && writing === 0;
-  }, count);
+  }, from + count);
 }
 
 /** Starts the server again, and says so to the pages: their waits have grown meanwhile. */
@@ -121,7 +121,7 @@ async function restart() {
 }
 
 async function came(page, count) {
-  await page.waitForFunction((count) => messages.length >= count, count);
+  await untilIn(page, (count) => messages.length >= count, count);
   return messages(page);
 }
 
@@ -162,7 +162,7 @@ test('what was sent without a server arrives once and in order, over a reload', 
   await sendAway(ann, to, 40, 40);
   await restart();
   assert.deepEqual(await came(bob, 80), numbers(80));
-  await ann.waitForFunction(() => client.outbox === 0);
+  await untilIn(ann, () => client.outbox === 0);
 });
 
 test('a page goes offline, sends a thousand, is closed; a day later all arrive, once, in order', async (t) => {
@@ -177,7 +177,7 @@ test('a page goes offline, sends a thousand, is closed; a day later all arrive, 
     const ann = await open('Ann', elsewhere);
     await registered(ann);
     gate.pull();
-    await ann.waitForFunction(() => client.state === 0);
+    await untilIn(ann, () => client.state === 0);
     const began = performance.now();
     await sendAway(ann, to, count);
     const keptMs = performance.now() - began;
@@ -190,7 +190,7 @@ test('a page goes offline, sends a thousand, is closed; a day later all arrive, 
     assert.ok(await again.evaluate((now) => Date.now() - now > 23 * 3_600_000, Date.now()), 'its clock is a day ahead');
     assert.deepEqual(await came(bob, count), numbers(count));
     const arrivedMs = performance.now() - opened;
-    await again.waitForFunction((count) => client.outbox === 0 && new Set(receipts.map(({ id }) => id)).size >= count, count);
+    await untilIn(again, (count) => client.outbox === 0 && new Set(receipts.map(({ id }) => id)).size >= count, count);
     await bob.evaluate(() => client.send('self', 'x', 'after all'));
     assert.deepEqual(await came(bob, count + 1), [...numbers(count), 'after all'], 'and nothing twice');
     assert.deepEqual(await again.evaluate(() => gaps), 0);
@@ -217,7 +217,7 @@ test('what was handled is not handled again, over a reload that cut off the ackn
   await load(bob, 'Bob', { reload: true });
   await registered(bob);
   await ann.evaluate((to) => client.send(to, 'x', 'last'), to);
-  await bob.waitForFunction(() => messages.includes('last'));
+  await untilIn(bob, () => messages.includes('last'));
   assert.deepEqual((await messages(bob)).filter((content) => typeof content === 'number'), []);
 });
 
@@ -256,7 +256,7 @@ test('frames of one page are devices too', async () => {
   await start(frame, 'Ann');
   await registered(frame);
   assert.notEqual(await device(frame), await device(page));
-  await page.waitForFunction(() => client.devices.length === 2);
+  await untilIn(page, () => client.devices.length === 2);
   await page.evaluate(() => client.send('self', 'x', 1));
   assert.deepEqual([await came(page, 1), await came(frame, 1)], [[1], [1]]);
   await window.close();
@@ -275,7 +275,7 @@ test('what a closed tab had not sent is sent by the one that is left', async () 
   await restart();
   assert.deepEqual(await came(bob, 10), numbers(10));
   // A message may be delivered before its sender hears that it was accepted.
-  await left.waitForFunction(() => new Set(receipts.map(({ id }) => id)).size === 10);
+  await untilIn(left, () => new Set(receipts.map(({ id }) => id)).size === 10);
   const statuses = await left.evaluate(() => receipts.map(({ recipients: [{ status }] }) => status));
   assert.ok(statuses.every((status) => status === 'queued' || status === 'delivered'), statuses.join());
 });

@@ -9,11 +9,11 @@ import { packedPackage } from './harness/package.mjs';
 import { Profile } from './harness/profile.mjs';
 import { Server } from './harness/server.mjs';
 import { serveFolder } from './harness/static.mjs';
+import { until } from './harness/until.mjs';
 
 /** How many messages pass between two ends. */
 const BETWEEN = 40;
 const LARGE_EVERY = 15;
-const POLL_MS = 10;
 
 let folder, site, server;
 
@@ -116,14 +116,6 @@ async function receives({ settings }) {
   };
   client.connect().catch(() => {});
   Object.assign(globalThis, { client });
-}
-
-async function until(what, isSo) {
-  for (const end = Date.now() + TIMEOUT_MS; Date.now() < end; ) {
-    if (await isSo()) return;
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
-  assert.fail(`waited for ${what}`);
 }
 
 test('killed and reloaded while sending and while receiving, with a server that is killed too', { timeout: 300_000 }, async (t) => {

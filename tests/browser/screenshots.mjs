@@ -11,6 +11,7 @@ import { launch, newPage } from './harness/browser.mjs';
 import { openGate } from './harness/gate.mjs';
 import { repack } from './harness/png.mjs';
 import { Server } from './harness/server.mjs';
+import { untilIn } from './harness/until.mjs';
 
 const FOLDER = process.argv[2] ?? fileURLToPath(new URL('../../docs/', import.meta.url));
 const ALL = process.argv.includes('--all');
@@ -81,7 +82,7 @@ try {
   await ada.setViewportSize({ width: 1280, height: 800 });
   await ada.locator('#file').setInputFiles({ name: 'cellar-2026.csv', mimeType: 'text/csv', buffer: Buffer.alloc(12_000_000, 49) });
   await ada.mouse.move(700, 400);
-  await ada.waitForFunction(() => Number(document.querySelector('.passing progress')?.value) > 4_000_000);
+  await untilIn(ada, () => Number(document.querySelector('.passing progress')?.value) > 4_000_000);
   await shoot('desktop');
   await ada.emulateMedia({ colorScheme: 'dark' });
   await extra('passing-dark');
