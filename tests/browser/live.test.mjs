@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
-import { bubble, connected, credentialOf, openConversation, openWith, say, signIn, startWith, status } from './harness/app.mjs';
+import { bubble, connected, credentialOf, openConversation, openWith, reconnected, say, signIn, startWith, status } from './harness/app.mjs';
 import { openGate } from './harness/gate.mjs';
 import { setUp } from './harness/setup.mjs';
 
@@ -160,6 +160,7 @@ test('the outbox lists what waits, and takes one back', async () => {
     await ada.locator('#outbox-count', { hasText: '2 messages wait.' }).waitFor();
     await meta(ada, 'two').getByText('Taken back. (452)').waitFor();
     gate.plug();
+    await reconnected(ada);
     await status(ada, 'three', 'delivered');
     await ada.locator('#outbox-count', { hasText: 'Nothing waits.' }).waitFor();
     await openConversation(bo, 'Ada Waits');

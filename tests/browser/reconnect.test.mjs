@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { bubble, connected, openConversation, openWith, say, signIn, status } from './harness/app.mjs';
+import { bubble, openConversation, openWith, reconnected, say, signIn, status } from './harness/app.mjs';
 import { launch, newPage } from './harness/browser.mjs';
 import { openGate } from './harness/gate.mjs';
 import { Server } from './harness/server.mjs';
@@ -30,7 +30,7 @@ test('what is written while the server is down waits, and arrives when it is bac
     await ada.locator('#banner', { hasText: 'One message waits.' }).waitFor();
 
     await server.restart();
-    await Promise.all([connected(ada), connected(bo)]);
+    await Promise.all([reconnected(ada), reconnected(bo)]);
     await status(ada, 'while you were away', 'delivered');
     await say(ada, 'are you back?');
     await bubble(bo, 'are you back?').waitFor();
@@ -54,6 +54,7 @@ test('a note to self written while the server is down comes back through it', as
     await say(page, 'remember this');
     await status(page, 'remember this', 'waiting');
     await server.restart();
+    await reconnected(page);
     await status(page, 'remember this', 'delivered');
     await page.locator('#frames li', { has: page.locator('.direction.in') }).filter({ hasText: 'remember this' }).waitFor();
   } finally {
@@ -76,8 +77,9 @@ test('what waits is delivered to whoever was back first', async () => {
     await ada.locator('#banner', { hasText: '3 messages wait.' }).waitFor();
 
     await server.restart();
-    await connected(bo);
+    await reconnected(bo);
     gate.plug();
+    await reconnected(ada);
     await openConversation(bo, 'Ada');
     await bubble(bo, 'third').waitFor();
     assert.deepEqual(await bo.locator('.entry .bubble').allTextContents(), ['first', 'second', 'third']);
@@ -113,7 +115,7 @@ test('what is unsent when the page is left is sent by itself after the reload', 
     await openConversation(page, 'Note to self');
     await status(page, 'left behind', 'waiting');
     gate.plug();
-    await connected(page);
+    await reconnected(page);
     await status(page, 'left behind', 'delivered');
     assert.equal(await bubble(page, 'left behind').count(), 1);
     await page.locator('#outbox-count', { hasText: 'Nothing waits.' }).waitFor();

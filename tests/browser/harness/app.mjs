@@ -1,6 +1,11 @@
 /** What a person does on the page. */
 
+import { TIMEOUT_MS } from './browser.mjs';
+
 /** @typedef {import('playwright-core').Page} Page */
+
+/** The longest wait of a client before its next attempt: `BACKOFF_CAP_MS` in `client/src/limits.rs`. */
+const LONGEST_WAIT_MS = 30_000;
 
 /**
  * Opens the page and signs in.
@@ -28,6 +33,13 @@ export const emailOf = (name) => `${name.toLowerCase().replace(/\W+/gu, '.')}@ex
 
 /** Waits until the page says that it is connected. @param {Page} page */
 export const connected = (page) => page.locator('.me-state', { hasText: /^Connected$/u }).waitFor({ state: 'attached' });
+
+/**
+ * Waits until a page that had no connection has one again. The longer it had none, the longer its client waits before it
+ * tries again, and on a slow machine that may be as long as it ever does.
+ * @param {Page} page
+ */
+export const reconnected = (page) => page.locator('.me-state', { hasText: /^Connected$/u }).waitFor({ state: 'attached', timeout: LONGEST_WAIT_MS + TIMEOUT_MS });
 
 /** @param {Page} page */
 export const credentialOf = async (page) => (await page.locator('#own-credential code').textContent()) ?? '';
