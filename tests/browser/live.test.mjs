@@ -1,7 +1,9 @@
 /** What the page shows of messages on their way, while it changes. */
 
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { bubble, connected, credentialOf, openConversation, openWith, reconnected, say, signIn, startWith, status } from './harness/app.mjs';
 import { openGate } from './harness/gate.mjs';
@@ -172,6 +174,12 @@ test('the outbox lists what waits, and takes one back', async () => {
 
 test('an outbox that is full says so, until there is room again', async () => {
   const gate = await openGate(stage.server);
+  // On disk, where the browser reads them itself: a file that is given to it by the test takes seconds.
+  const folder = await mkdtemp(join(tmpdir(), 'msr-files-'));
+  const choose = async (page, name) => {
+    await writeFile(join(folder, name), file(name).buffer);
+    await page.locator('#file').setInputFiles(join(folder, name));
+  };
   try {
     const page = await stage.page();
     await signIn(page, stage.server, { name: 'Ada Full', via: gate.webSocketUrl });
@@ -179,12 +187,12 @@ test('an outbox that is full says so, until there is room again', async () => {
     gate.pull();
     await page.locator('#banner', { hasText: 'Connection lost' }).waitFor();
     for (const name of ['first', 'second', 'third', 'fourth']) {
-      await page.locator('#file').setInputFiles(file(name));
+      await choose(page, name);
       await status(page, name, 'waiting');
       await bubble(page, name).getByRole('button', { name: 'Cancel' }).waitFor();
     }
     assert.equal(await page.locator('#outbox-full').isHidden(), true);
-    await page.locator('#file').setInputFiles(file('fifth'));
+    await choose(page, 'fifth');
     await status(page, 'fifth', 'failed');
     await meta(page, 'fifth').getByText('The outbox is full: too much is waiting to be sent. (550)').waitFor();
     await page.getByRole('alert').filter({ hasText: 'The outbox is full.' }).waitFor();
@@ -196,6 +204,7 @@ test('an outbox that is full says so, until there is room again', async () => {
     await page.locator('#outbox-count', { hasText: '4 messages wait.' }).waitFor();
   } finally {
     gate.close();
+    await rm(folder, { recursive: true });
   }
 });
 
