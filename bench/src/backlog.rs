@@ -110,7 +110,6 @@ async fn send(server: &Server, sender: u64, numbers: std::ops::Range<u64>, devic
                 flags: 4,
                 expire_after_ms: Varint(A_DAY_MS),
                 recipients: List(vec![recipient]),
-                revision: Varint(0),
                 device_headers: List(Vec::new()),
                 reply_to: None,
                 subject: "\"bench\"",

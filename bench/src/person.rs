@@ -40,7 +40,7 @@ impl Person {
             queue_epoch: None,
             start: 0,
             handled: 0,
-            signature: b"",
+            proof: b"",
         };
         hello.write(&mut out);
         out

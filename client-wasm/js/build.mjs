@@ -1,23 +1,26 @@
-// Makes the npm package in pkg/ out of what wasm-pack left in target/wasm-pack, and prints its size.
+// Makes the npm package in pkg/ out of what wasm-pack left in target/wasm-pack.
 //
-// The WebAssembly is made small (docs/decisions/package-size.md says what each step is worth); the face is bundled with wasm-bindgen's glue, once for browsers (ESM) and once
+// There are three modules: the core, what derives account keys, and what encrypts; the last two are loaded when they are
+// needed, each with a script of its own. The WebAssembly is made small (docs/decisions/package-size.md says what each step is worth); the face is bundled with wasm-bindgen's glue, once for browsers (ESM) and once
 // for Node (CommonJS, which `import` shares); the types are written for both kinds of module; the entry files of a few
 // lines are copied from entry/. pkg/package.json and pkg/README.md are tracked and stay as they are.
 
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { brotliCompressSync, gzipSync } from 'node:zlib';
+import { basename, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import binaryen from 'binaryen';
 import { build } from 'esbuild';
+import { shrink } from './shrink.mjs';
 
 const HERE = import.meta.dirname;
 const ROOT = join(HERE, '../..');
 const PKG = join(ROOT, 'pkg');
-const WASM = 'msgsrouter_bg.wasm';
-const BUILT = join(ROOT, 'target/wasm-pack');
-const GLUE = 'msgsrouter.js';
+/** Each module, in its folder of target/wasm-pack. */
+const MODULES = ['core/msgsrouter', 'identity/identity', 'encryption/encryption'].map((name) => join(ROOT, 'target/wasm-pack', name));
+const glueOf = (module) => `${module}.js`;
+const wasmOf = (module) => `${module}_bg.wasm`;
 const TRACKED = ['package.json', 'README.md'];
 
 const { Features } = binaryen;
@@ -36,17 +39,14 @@ const PANICS = new RegExp(
   ].map(({ source }) => source).join('|'),
 );
 
-/** The end of a name that wasm-bindgen gives an import: random digits, which no compressor makes less of. */
-const IMPORT_HASH = /(?<=__wbg_\w+_)[0-9a-f]{16}(?!\w)/g;
-
 function main() {
-  if (!existsSync(join(BUILT, WASM))) throw new Error(`${join(BUILT, WASM)} is missing: run wasm-pack first`);
+  const missing = MODULES.map(wasmOf).find((path) => !existsSync(path));
+  if (missing) throw new Error(`${missing} is missing: run wasm-pack first`);
   clean();
-  nameImports();
-  optimise();
+  const glues = new Map(MODULES.map((module) => [glueOf(module), writeModule(module)]));
   writeTypes();
   copyEntries();
-  return bundle().then(printSize);
+  return bundle(glues);
 }
 
 function clean() {
@@ -55,22 +55,16 @@ function clean() {
   }
 }
 
-/** Counts the imports instead, in module and glue alike; the names keep their length, so that the module stays as it is. */
-function nameImports() {
-  const counts = new Map();
-  for (const name of [GLUE, WASM]) {
-    const path = join(BUILT, name);
-    const count = (hash) => {
-      if (!counts.has(hash)) counts.set(hash, String(counts.size).padStart(hash.length, '0'));
-      return counts.get(hash);
-    };
-    writeFileSync(path, readFileSync(path, 'latin1').replace(IMPORT_HASH, count), 'latin1');
-  }
+/** Writes the module to pkg/; gives the glue that fits it. */
+function writeModule(built) {
+  const { module, glue } = shrink(optimise(built), readFileSync(glueOf(built), 'utf8'));
+  if (!WebAssembly.validate(module)) throw new Error(`${basename(wasmOf(built))} is not valid`);
+  writeFileSync(join(PKG, basename(wasmOf(built))), module);
+  return glue;
 }
 
-/** Writes the module to pkg/. */
-function optimise() {
-  const module = binaryen.readBinary(readFileSync(join(BUILT, WASM)));
+function optimise(built) {
+  const module = binaryen.readBinary(readFileSync(wasmOf(built)));
   module.setFeatures(WASM_FEATURES);
   for (let index = 0; index < module.getNumFunctions(); index++) {
     const ref = module.getFunctionByIndex(index);
@@ -83,27 +77,67 @@ function optimise() {
   binaryen.setAlwaysInlineMaxSize(0);
   binaryen.setFlexibleInlineMaxSize(0);
   binaryen.setOneCallerInlineMaxSize(0);
+  binaryen.setGenerateStackIR(true);
+  binaryen.setOptimizeStackIR(true);
   module.optimize();
-  if (!module.validate()) throw new Error('the optimised module is not valid');
-  writeFileSync(join(PKG, WASM), module.emitBinary());
+  // What the first round made of the code shows the second one a little more.
+  module.optimize();
+  const byUse = module.emitBinary();
+  // What has one name, of one generic, is alike, and compresses better side by side: where there is enough of it.
+  module.runPasses(['reorder-functions-by-name']);
+  const byName = module.emitBinary();
   module.dispose();
+  return gzipped(byName) < gzipped(byUse) ? byName : byUse;
 }
 
-async function bundle() {
+function gzipped(bytes) {
+  return gzipSync(bytes, { level: 9 }).length;
+}
+
+async function bundle(glues) {
   const common = { absWorkingDir: HERE, bundle: true, target: 'es2022', legalComments: 'none', logLevel: 'warning' };
-  await build({ ...common, entryPoints: ['src/index.ts'], format: 'esm', minify: true, outfile: join(PKG, 'index.js') });
-  await build({
+  const browser = { ...common, format: 'esm', minify: true };
+  const node = {
     ...common,
-    entryPoints: ['src/node.ts'],
     format: 'cjs',
     platform: 'node',
     conditions: ['msr-node'],
     external: ['ws'],
     inject: ['src/host/timers.ts'],
+    // `require` gives a script of ours as it is; `import` would give what CommonJS looks like from outside.
+    supported: { 'dynamic-import': false },
     // The glue's own way to find the module, which Node does not take.
     define: { 'import.meta.url': 'undefined' },
-    outfile: join(PKG, 'node.cjs'),
-  });
+  };
+  const [, identity, encryption] = MODULES.map(glueOf);
+  const scripts = [
+    ['src/index.ts', 'src/node.ts', 'index.js', 'node.cjs', true],
+    ['src/identity-worker.ts', 'src/identity-worker-node.ts', 'identity-worker.js', 'identity-worker.cjs', true],
+    // Where its module is, is said by whoever loads it.
+    [identity, identity, 'identity.js', 'identity.cjs', false, node.define],
+    [encryption, encryption, 'encryption.js', 'encryption.cjs', false],
+  ];
+  for (const [entry, nodeEntry, script, nodeScript, isApart, define] of scripts) {
+    const apart = (extension) => [fittingGlue(glues), ...(isApart ? [modulesApart(extension)] : [])];
+    await build({ ...browser, entryPoints: [entry], outfile: join(PKG, script), plugins: apart('js'), ...(define && { define }) });
+    await build({ ...node, entryPoints: [nodeEntry], outfile: join(PKG, nodeScript), plugins: apart('cjs') });
+  }
+}
+
+/** The glue as it fits the modules in pkg/, in place of what wasm-pack left. */
+function fittingGlue(glues) {
+  const setup = (build) => {
+    build.onLoad({ filter: /wasm-pack.*\.js$/ }, ({ path }) => ({ contents: glues.get(path) }));
+  };
+  return { name: 'fitting glue', setup };
+}
+
+/** The modules that are loaded when they are needed stay in scripts of their own, beside the one that wants them. */
+function modulesApart(extension) {
+  const setup = (build) => {
+    build.onResolve({ filter: /^msgsrouter-(identity|encryption)$/ }, ({ path }) => ({ path: `./${path.split('-')[1]}.${extension}`, external: true }));
+  };
+  return { name: 'modules apart', setup };
 }
 
 /** Declarations of what index.ts reaches, as ES modules and again as CommonJS. */
@@ -136,16 +170,6 @@ function copyEntries() {
   const entries = join(HERE, 'entry');
   for (const name of readdirSync(entries)) copyFileSync(join(entries, name), join(PKG, name));
   copyFileSync(join(ROOT, 'LICENSE'), join(PKG, 'LICENSE'));
-}
-
-function printSize() {
-  const parts = [WASM, 'index.js'].map((name) => [name, readFileSync(join(PKG, name))]);
-  const rows = parts.map(([name, bytes]) => [name, bytes.length, gzipSync(bytes, { level: 9 }).length, brotliCompressSync(bytes).length]);
-  const total = rows.reduce(([name, ...sums], [, ...sizes]) => [name, ...sums.map((sum, at) => sum + sizes[at])], ['together', 0, 0, 0]);
-  console.log(`${'bytes'.padEnd(20)}${'raw'.padStart(10)}${'gzip'.padStart(10)}${'brotli'.padStart(10)}`);
-  for (const [name, ...sizes] of [...rows, total]) {
-    console.log(name.padEnd(20) + sizes.map((size) => String(size).padStart(10)).join(''));
-  }
 }
 
 function run(tool, args) {

@@ -15,21 +15,21 @@ pub fn hash_secret(plain: &str) -> String {
 #[wasm_bindgen(js_name = peerCredential)]
 #[must_use]
 pub fn peer_credential(name: String, email: String, secret: String) -> String {
-    peer(name, email, secret).credential().to_string()
+    peer(name, email, secret).credential().to_hex()
 }
 
 /// The credential of a peer of dialect B.
 #[wasm_bindgen(js_name = peerCredentialB)]
 #[must_use]
 pub fn peer_credential_b(name: String, contact: String, secret: String) -> String {
-    peer(name, contact, secret).credential_b().to_string()
+    peer(name, contact, secret).credential_b().to_hex()
 }
 
 /// The checksum of a message of dialect A.
 #[wasm_bindgen(js_name = messageChecksum)]
 #[must_use]
 pub fn message_checksum(to: String, from: String, subject: String, timestamp: String, content: String) -> String {
-    message([to, from, subject, timestamp, content]).checksum().to_string()
+    message([to, from, subject, timestamp, content]).checksum().to_hex()
 }
 
 /// The checksum of a message of dialect B.
@@ -46,7 +46,7 @@ pub fn message_checksum_b(
 ) -> String {
     let base = message([to, from, subject, timestamp, content]);
     let [signature, sessid] = [signature, sessid].map(JsonText::from_spelled);
-    MessageB { base, signature, sessid }.checksum().to_string()
+    MessageB { base, signature, sessid }.checksum().to_hex()
 }
 
 fn peer(name: String, email: String, secret: String) -> Peer {

@@ -1,6 +1,6 @@
 //! A message as the page writes it, on its way to the session.
 
-use msr_client::{Content, Draft};
+use msr_client::{Content, Draft, Encrypt};
 use msr_protocol::JsonText;
 use msr_protocol::v2::{MessageId, Varint};
 use wasm_bindgen::prelude::*;
@@ -11,6 +11,7 @@ const DRAFT: &str = r#"
 export interface WireDraft {
   to: string; subject: string; content: string; bytes: Uint8Array | undefined; expireAfter: number | undefined; realtime: boolean;
   id: string | undefined; request: number | undefined; replyTo: string | undefined;
+  encrypt: 'auto' | 'required' | 'off'; allowPlain: boolean;
 }
 "#;
 
@@ -38,6 +39,10 @@ extern "C" {
     fn request(this: &WireDraft) -> Option<f64>;
     #[wasm_bindgen(method, getter, js_name = replyTo)]
     fn reply_to(this: &WireDraft) -> Option<String>;
+    #[wasm_bindgen(method, getter)]
+    fn encrypt(this: &WireDraft) -> String;
+    #[wasm_bindgen(method, getter, js_name = allowPlain)]
+    fn allow_plain(this: &WireDraft) -> bool;
 }
 
 impl From<WireDraft> for Draft {
@@ -52,6 +57,12 @@ impl From<WireDraft> for Draft {
             id: page.id(),
             request: page.request(),
             reply_to: page.reply_to().as_deref().and_then(read_id),
+            encrypt: match page.encrypt().as_str() {
+                "required" => Encrypt::Required,
+                "off" => Encrypt::Off,
+                _ => Encrypt::Auto,
+            },
+            allow_plain: page.allow_plain(),
         }
     }
 }
@@ -59,11 +70,14 @@ impl From<WireDraft> for Draft {
 /// The name of a message, as the page holds it: hex digits.
 pub(crate) fn spell_id(id: &MessageId) -> String {
     let MessageId { device, outbox_epoch, number: Varint(number) } = id;
-    format!("{:032x}{outbox_epoch:016x}{number:016x}", u128::from_be_bytes(*device))
+    hex::encode([&device[..], &outbox_epoch.to_be_bytes(), &number.to_be_bytes()].concat())
 }
 
 fn read_id(text: &str) -> Option<MessageId> {
-    let hex = |text: Option<&str>| u64::from_str_radix(text?, 16).ok();
-    let device = u128::from_str_radix(text.get(..32)?, 16).ok()?.to_be_bytes();
-    Some(MessageId { device, outbox_epoch: hex(text.get(32..48))?, number: Varint(hex(text.get(48..))?) })
+    let mut bytes = [0; 32];
+    hex::decode_to_slice(text, &mut bytes).ok()?;
+    let (device, rest) = bytes.split_first_chunk()?;
+    let (outbox_epoch, number) = rest.split_first_chunk()?;
+    let number = Varint(u64::from_be_bytes(*number.first_chunk()?));
+    Some(MessageId { device: *device, outbox_epoch: u64::from_be_bytes(*outbox_epoch), number })
 }

@@ -9,12 +9,12 @@ use std::rc::{Rc, Weak};
 use gloo_timers::callback::Timeout;
 use js_sys::Uint8Array;
 use msr_client::{Input, Moment, Output, Session};
-use msr_protocol::v2::{Frame, frames};
+use msr_protocol::v2::names;
 use wasm_bindgen::prelude::*;
 
 use crate::face::Face;
 use crate::socket::{ABNORMAL_CLOSE, Data, Listener, Socket};
-use crate::{reader, records};
+use crate::{keys, reader, records};
 
 /// The longest wait that `setTimeout` knows; longer ones are armed again when it is over.
 const LONGEST_TIMEOUT_MS: f64 = i32::MAX as f64;
@@ -107,9 +107,19 @@ impl Driver {
                 }
             }
             Output::ProbeOrigin { url } => self.face.probe(&url),
-            Output::Restore { credential } => self.face.restore(&credential.to_string()),
+            Output::Restore { credential } => self.face.restore(&credential.to_hex()),
             Output::Persist { ticket, changes, strict } => self.face.persist(records::number(ticket.0), records::to_page(changes), strict),
             Output::Event(event) => self.face.tell(event),
+            Output::Prove { .. }
+            | Output::Seal { .. }
+            | Output::Unseal { .. }
+            | Output::Open { .. }
+            | Output::Keys(_)
+            | Output::LateHandled { .. } => {
+                if let Some(question) = keys::question(&output) {
+                    self.face.ask(question);
+                }
+            }
         }
     }
 
@@ -196,13 +206,8 @@ impl Listener for Driver {
 /// The names of a message's frames, one a line.
 fn list(message: &[u8]) -> String {
     let mut text = String::new();
-    for frame in frames(message) {
-        let Ok(frame) = frame else {
-            text.push_str("?\n");
-            break;
-        };
-        let name = Frame::TAGS.iter().find(|(tag, _)| *tag == frame.tag()).map_or("", |(_, name)| name);
-        text.push_str(name);
+    for name in names(message) {
+        text.push_str(name.unwrap_or("?"));
         text.push('\n');
     }
     text

@@ -5,20 +5,20 @@ use msr_client::{Event, Ticket};
 use wasm_bindgen::prelude::*;
 use web_sys::WebSocket;
 
-use crate::news::{PageAcceptance, PageDevice, PageIncoming, PageReceiptNews};
 use crate::records::WireChanges;
-use crate::settings::{PageError, PageReceipt, to_page};
+use crate::{news, settings};
 
 #[wasm_bindgen(typescript_custom_section)]
 const FACE: &str = r#"
 export interface Status { state: number; offset: number; roundTrip?: number; outbox: number }
 export interface Failure { code: number; reason: string; retry: boolean }
-export interface Sent { to: string; timestamp: string; status: 'sent' }
+export interface Sent { to: string; timestamp: string; status: 'sent'; encrypted: boolean }
 export interface Face {
   open(url: string, subprotocol?: string): WebSocket;
   probe(url: string): void;
   restore(credential: string): void;
   persist(ticket: number, changes: Change[], strict: boolean): void;
+  ask(question: Uint8Array<ArrayBuffer>): void;
   frame(direction: 'in' | 'out', text: string, bytes?: Uint8Array<ArrayBuffer>): void;
   state(state: number): void;
   registered(): void;
@@ -55,6 +55,9 @@ extern "C" {
     pub(crate) fn restore(this: &Face, credential: &str);
     #[wasm_bindgen(method)]
     pub(crate) fn persist(this: &Face, ticket: f64, changes: WireChanges, strict: bool);
+    /// Something for the keys: see [`crate::keys`].
+    #[wasm_bindgen(method)]
+    pub(crate) fn ask(this: &Face, question: Vec<u8>);
     #[wasm_bindgen(method)]
     pub(crate) fn frame(this: &Face, direction: &str, text: &str, bytes: JsValue);
 
@@ -102,21 +105,23 @@ impl Face {
             Event::State(state) => self.state(state as u8),
             Event::Registered => self.registered(),
             Event::Refused(failure) => self.refused(error(failure)),
-            Event::Message(inbound) => self.message(to_page(&PageIncoming::from(&*inbound)), inbound.bytes),
-            Event::Accepted { ticket: Ticket(ticket), id, timestamp_ms, recipients } => {
-                self.accepted(ticket, to_page(&PageAcceptance::new(&id, timestamp_ms, recipients)));
+            Event::Message(inbound) => self.message(news::incoming(&inbound).to_page(), inbound.bytes),
+            Event::Accepted { ticket: Ticket(ticket), id, timestamp_ms, recipients, encrypted } => {
+                self.accepted(ticket, news::acceptance(&id, timestamp_ms, recipients, encrypted).to_page());
             }
-            Event::Receipt(receipt) => self.receipt(to_page(&PageReceiptNews::from(receipt))),
+            Event::Receipt(receipt) => self.receipt(news::receipt(&receipt).to_page()),
             Event::Reply { ticket: Ticket(ticket), message } => {
-                self.reply(ticket, to_page(&PageIncoming::from(&*message)), message.bytes);
+                self.reply(ticket, news::incoming(&message).to_page(), message.bytes);
             }
             Event::NoReply { ticket: Ticket(ticket), failure } => self.no_reply(ticket, error(failure)),
             Event::Restored { ticket: Ticket(ticket), id } => self.restored(ticket, id),
             Event::Gap => self.gap(),
             Event::Devices { revision: _, devices } => {
-                self.devices(to_page(&devices.into_iter().map(PageDevice::from).collect::<Vec<_>>()));
+                self.devices(news::devices(devices).to_page());
             }
-            Event::Sent { ticket: Ticket(ticket), message } => self.sent(ticket, to_page(&PageReceipt::from(&message))),
+            Event::Sent { ticket: Ticket(ticket), message, encrypted } => {
+                self.sent(ticket, settings::sent(message, encrypted).to_page());
+            }
             Event::NotSent { ticket: Ticket(ticket), failure } => self.not_sent(ticket, error(failure)),
             Event::Found { ticket: Ticket(ticket), peers } => self.found(ticket, &array(&peers)),
             Event::NotFound { ticket: Ticket(ticket), failure } => self.not_found(ticket, error(failure)),
@@ -128,7 +133,7 @@ impl Face {
 }
 
 fn error(failure: msr_client::Failure) -> JsValue {
-    to_page(&PageError::from(failure))
+    settings::error(failure).to_page()
 }
 
 /// The JSON array of those values.

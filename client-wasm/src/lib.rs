@@ -8,12 +8,14 @@ mod base;
 mod draft;
 mod driver;
 mod face;
+mod keys;
 mod news;
 mod reader;
 mod records;
 mod session;
 mod settings;
 mod socket;
+mod value;
 
 pub use base::{hash_secret, message_checksum, message_checksum_b, peer_credential, peer_credential_b};
 pub use draft::WireDraft;

@@ -1,13 +1,13 @@
 //! What the page hears of its messages and devices: the small objects that go out.
 
 use msr_client::{Inbound, OwnDevice, Progress, Receipt, Ticket};
-use msr_protocol::v2::Bytes16;
+use msr_protocol::v2::{Bytes16, MessageId};
 use msr_protocol::{Code, Credential};
-use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
 use crate::draft::spell_id;
 use crate::records;
+use crate::value::Value;
 
 #[wasm_bindgen(typescript_custom_section)]
 const NEWS: &str = r#"
@@ -17,108 +17,75 @@ export interface RecipientNews {
 }
 /** `ticket` is missing for a message of an earlier run. */
 export interface ReceiptNews { ticket?: number; id: string; timestamp?: number; recipient: RecipientNews }
-export interface Acceptance { id: string; timestamp: number; recipients: RecipientNews[] }
+export interface Acceptance { id: string; timestamp: number; recipients: RecipientNews[]; encrypted: boolean }
 /** `text` is the JSON text of the message; `tag` is missing when nobody waits to hear that it is handled. */
-export interface Incoming { text: string; tag?: number; id?: string; wantsReply: boolean }
+export interface Incoming { text: string; tag?: number; id?: string; wantsReply: boolean; encrypted: boolean }
 export interface DeviceNews { id: string; name: string; online: boolean; seen: number; waiting: number; isThis: boolean }
 "#;
 
 /// How far a message got with one recipient.
-#[derive(Debug, Serialize)]
-pub(crate) struct PageRecipient {
-    to: String,
-    status: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    bytes: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
-}
-
-impl From<(Credential, Progress)> for PageRecipient {
-    fn from((recipient, progress): (Credential, Progress)) -> Self {
-        let told = |status| Self { to: recipient.to_string(), status, bytes: None, code: None, reason: None };
-        let ended = |status, number| Self { code: Some(number), reason: Code::from_number(number).map(Code::reason), ..told(status) };
-        match progress {
-            Progress::Queued => told("queued"),
-            Progress::Receiving { bytes } => Self { bytes: Some(bytes), ..told("receiving") },
-            Progress::Delivered => told("delivered"),
-            Progress::Expired => ended("expired", Code::Expired.number()),
-            Progress::Error(number) => ended("error", number),
-        }
-    }
+fn recipient((recipient, progress): (Credential, Progress)) -> Value {
+    let (status, bytes, code) = match progress {
+        Progress::Queued => ("queued", None, None),
+        Progress::Receiving { bytes } => ("receiving", Some(records::number(bytes)), None),
+        Progress::Delivered => ("delivered", None, None),
+        Progress::Expired => ("expired", None, Some(Code::Expired.number())),
+        Progress::Error(number) => ("error", None, Some(number)),
+    };
+    let reason = code.and_then(Code::from_number).map(Code::reason);
+    Value::Object(vec![
+        ("to", recipient.to_hex().into()),
+        ("status", status.into()),
+        ("bytes", bytes.into()),
+        ("code", code.into()),
+        ("reason", reason.into()),
+    ])
 }
 
 /// A message that the server has.
-#[derive(Debug, Serialize)]
-pub(crate) struct PageAcceptance {
-    id: String,
-    timestamp: i64,
-    recipients: Vec<PageRecipient>,
-}
-
-impl PageAcceptance {
-    pub(crate) fn new(id: &msr_protocol::v2::MessageId, timestamp: i64, recipients: Vec<(Credential, Progress)>) -> Self {
-        Self { id: spell_id(id), timestamp, recipients: recipients.into_iter().map(PageRecipient::from).collect() }
-    }
+pub(crate) fn acceptance(id: &MessageId, timestamp_ms: i64, recipients: Vec<(Credential, Progress)>, encrypted: bool) -> Value {
+    Value::Object(vec![
+        ("id", spell_id(id).into()),
+        ("timestamp", records::time(timestamp_ms).into()),
+        ("recipients", Value::List(recipients.into_iter().map(recipient).collect())),
+        ("encrypted", encrypted.into()),
+    ])
 }
 
 /// News of a message with one recipient.
-#[derive(Debug, Serialize)]
-pub(crate) struct PageReceiptNews {
-    ticket: Option<u32>,
-    id: String,
-    timestamp: Option<i64>,
-    recipient: PageRecipient,
-}
-
-impl From<Receipt> for PageReceiptNews {
-    fn from(receipt: Receipt) -> Self {
-        let Receipt { ticket, id, recipient, progress, timestamp_ms, settled: _ } = receipt;
-        let ticket = ticket.map(|Ticket(ticket)| ticket);
-        Self { ticket, id: spell_id(&id), timestamp: timestamp_ms, recipient: PageRecipient::from((recipient, progress)) }
-    }
+pub(crate) fn receipt(receipt: &Receipt) -> Value {
+    Value::Object(vec![
+        ("ticket", receipt.ticket.map(|Ticket(ticket)| ticket).into()),
+        ("id", spell_id(&receipt.id).into()),
+        ("timestamp", receipt.timestamp_ms.map(records::time).into()),
+        ("recipient", recipient((receipt.recipient, receipt.progress))),
+    ])
 }
 
 /// A message for the page, without the bytes it may carry.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct PageIncoming {
-    text: String,
-    tag: Option<f64>,
-    id: Option<String>,
-    wants_reply: bool,
+pub(crate) fn incoming(inbound: &Inbound) -> Value {
+    Value::Object(vec![
+        ("text", inbound.message.to_text().into()),
+        ("tag", inbound.tag.map(|tag| records::number(tag.0)).into()),
+        ("id", inbound.id.as_ref().map(spell_id).into()),
+        ("wantsReply", inbound.wants_reply.into()),
+        ("encrypted", inbound.encrypted.into()),
+    ])
 }
 
-impl From<&Inbound> for PageIncoming {
-    fn from(inbound: &Inbound) -> Self {
-        Self {
-            text: inbound.message.to_text(),
-            tag: inbound.tag.map(|tag| records::number(tag.0)),
-            id: inbound.id.as_ref().map(spell_id),
-            wants_reply: inbound.wants_reply,
-        }
-    }
-}
-
-/// A device of the peer.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct PageDevice {
-    id: String,
-    name: String,
-    online: bool,
-    seen: i64,
-    waiting: u64,
-    is_this: bool,
-}
-
-impl From<OwnDevice> for PageDevice {
-    fn from(device: OwnDevice) -> Self {
-        let OwnDevice { device, name, online, seen_ms, waiting, is_this } = device;
-        Self { id: Credential(device).to_string(), name, online, seen: seen_ms, waiting, is_this }
-    }
+/// The devices of the peer.
+pub(crate) fn devices(devices: Vec<OwnDevice>) -> Value {
+    let device = |device: OwnDevice| {
+        Value::Object(vec![
+            ("id", Credential(device.device).to_hex().into()),
+            ("name", device.name.into()),
+            ("online", device.online.into()),
+            ("seen", records::time(device.seen_ms).into()),
+            ("waiting", records::number(device.waiting).into()),
+            ("isThis", device.is_this.into()),
+        ])
+    };
+    Value::List(devices.into_iter().map(device).collect())
 }
 
 /// The device of that id, 32 hex digits.

@@ -51,6 +51,11 @@ pub(crate) fn number(count: u64) -> f64 {
     count as f64
 }
 
+/// A time, ms since 1970, for the page.
+pub(crate) fn time(time_ms: i64) -> f64 {
+    time_ms as f64
+}
+
 /// The number that [`number`] gave.
 pub(crate) fn count(number: f64) -> u64 {
     number as u64

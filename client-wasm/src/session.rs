@@ -9,9 +9,9 @@ use wasm_bindgen::prelude::*;
 use crate::draft::WireDraft;
 use crate::driver::Driver;
 use crate::face::Face;
-use crate::news;
 use crate::records::{self, WireRows};
-use crate::settings::{PageStatus, WireSettings, to_page};
+use crate::settings::WireSettings;
+use crate::{keys, news, settings};
 
 #[wasm_bindgen]
 extern "C" {
@@ -87,6 +87,13 @@ impl Session {
         self.0.input(Input::Handled(DeliveryTag(records::count(tag))));
     }
 
+    /// What the keys say, to what `Face.ask` asked or by themselves.
+    pub fn answer(&self, answer: &[u8]) {
+        if let Some(input) = keys::input(answer) {
+            self.0.input(input);
+        }
+    }
+
     /// Retires a device of the peer, 32 hex digits. `false` when that is none.
     #[must_use]
     pub fn retire(&self, device: &str) -> bool {
@@ -117,7 +124,7 @@ impl Session {
     /// State, clock offset, round trip, outbox.
     #[must_use]
     pub fn status(&self) -> WireStatus {
-        to_page(&PageStatus::from(self.0.read(msr_client::Session::status))).unchecked_into()
+        settings::status(&self.0.read(msr_client::Session::status)).to_page().unchecked_into()
     }
 
     /// Whether the face is told every frame.

@@ -5,8 +5,10 @@
 
 use msr_client::{Failure, Settings, Status};
 use msr_protocol::{Disposition, JsonText, Location, Message, Peer};
-use serde::Serialize;
 use wasm_bindgen::prelude::*;
+
+use crate::records;
+use crate::value::Value;
 
 #[wasm_bindgen(typescript_custom_section)]
 const SETTINGS: &str = r#"
@@ -55,51 +57,27 @@ impl From<WireSettings> for Settings {
 }
 
 /// A message that was written, as the page's receipt tells it; `to` and `timestamp` are JSON texts.
-#[derive(Debug, Serialize)]
-pub(crate) struct PageReceipt<'a> {
-    to: &'a str,
-    timestamp: &'a str,
-    status: &'static str,
-}
-
-impl<'a> From<&'a Message> for PageReceipt<'a> {
-    fn from(message: &'a Message) -> Self {
-        Self { to: message.to.as_str(), timestamp: message.timestamp.as_str(), status: "sent" }
-    }
+pub(crate) fn sent(message: Message, encrypted: bool) -> Value {
+    Value::Object(vec![
+        ("to", message.to.into_string().into()),
+        ("timestamp", message.timestamp.into_string().into()),
+        ("status", "sent".into()),
+        ("encrypted", encrypted.into()),
+    ])
 }
 
 /// What the page's `MsrError` is made of.
-#[derive(Debug, Serialize)]
-pub(crate) struct PageError {
-    code: u16,
-    reason: String,
-    retry: bool,
-}
-
-impl From<Failure> for PageError {
-    fn from(failure: Failure) -> Self {
-        let retry = failure.code.disposition() == Disposition::Retry;
-        Self { code: failure.code.number(), reason: failure.detail, retry }
-    }
+pub(crate) fn error(failure: Failure) -> Value {
+    let retry = failure.code.disposition() == Disposition::Retry;
+    Value::Object(vec![("code", failure.code.number().into()), ("reason", failure.detail.into()), ("retry", retry.into())])
 }
 
 /// What the page reads off the session.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct PageStatus {
-    state: u8,
-    offset: f64,
-    round_trip: Option<f64>,
-    outbox: usize,
-}
-
-impl From<Status> for PageStatus {
-    fn from(status: Status) -> Self {
-        Self { state: status.state as u8, offset: status.offset_ms, round_trip: status.round_trip_ms, outbox: status.waiting }
-    }
-}
-
-/// The object that `value` is to JavaScript.
-pub(crate) fn to_page(value: &impl Serialize) -> JsValue {
-    serde_wasm_bindgen::to_value(value).unwrap_or(JsValue::UNDEFINED)
+pub(crate) fn status(status: &Status) -> Value {
+    Value::Object(vec![
+        ("state", u16::from(status.state as u8).into()),
+        ("offset", status.offset_ms.into()),
+        ("roundTrip", status.round_trip_ms.into()),
+        ("outbox", records::number(status.waiting as u64).into()),
+    ])
 }

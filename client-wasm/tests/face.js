@@ -39,6 +39,11 @@ export class FakeFace {
     this.sockets.push(new FakeSocket(this.log));
     return this.sockets.at(-1);
   }
+  ask(question) {
+    this.questions ??= [];
+    this.questions.push(question);
+    this.log.push(`ask ${question[0]}`);
+  }
   registered() {
     this.log.push('registered');
   }
@@ -53,13 +58,13 @@ export class FakeFace {
   }
   message(incoming, bytes) {
     this.incoming = incoming;
-    this.log.push(`message ${bytes ? `of ${bytes.length} bytes` : JSON.parse(incoming.text).content}`);
+    this.log.push(`message ${bytes ? `of ${bytes.length} bytes` : JSON.parse(incoming.text).content}${incoming.encrypted ? ' encrypted' : ''}`);
   }
   reply(ticket, incoming) {
     this.log.push(`reply ${ticket} ${JSON.parse(incoming.text).content}`);
   }
-  accepted(ticket, { id, timestamp, recipients }) {
-    this.log.push(`accepted ${ticket} ${id.slice(-1)} ${timestamp} ${JSON.stringify(recipients)}`);
+  accepted(ticket, { id, timestamp, recipients, encrypted }) {
+    this.log.push(`accepted ${ticket} ${id.slice(-1)} ${timestamp} ${JSON.stringify(recipients)}${encrypted ? ' encrypted' : ''}`);
   }
   receipt({ ticket, id, timestamp, recipient }) {
     this.log.push(`receipt ${ticket} ${id.slice(-1)} ${timestamp} ${JSON.stringify(recipient)}`);
@@ -90,6 +95,9 @@ export class FakeFace {
   }
   kept() {
     return this.rows ?? [];
+  }
+  question() {
+    return this.questions.shift();
   }
   tag() {
     return this.incoming.tag;
@@ -126,10 +134,10 @@ export class FakeFace {
   }
 }
 
-export function settings(server, autoreconnect) {
-  return { server, name: '"a"', email: '"b"', secret: '"c"', location: '{}', publish: false, autoreconnect, device: 'desk' };
+export function settings(server, autoreconnect, secret = '"c"') {
+  return { server, name: '"a"', email: '"b"', secret, location: '{}', publish: false, autoreconnect, device: 'desk' };
 }
 
 export function draft(to, content, more) {
-  return { to, subject: '"s"', content, bytes: undefined, expireAfter: undefined, realtime: false, id: undefined, request: undefined, replyTo: undefined, ...more };
+  return { to, subject: '"s"', content, bytes: undefined, expireAfter: undefined, realtime: false, id: undefined, request: undefined, replyTo: undefined, encrypt: 'auto', allowPlain: false, ...more };
 }

@@ -119,7 +119,13 @@ fn what_was_kept_goes_on_in_the_next_session() {
 fn a_message_is_acknowledged_when_it_is_handled_and_that_is_kept() {
     let (page, ..) = registered();
     let (first, second) = (deliver(3, 0, None, b"1"), deliver(4, 4, None, &[1, 2]));
-    says(&page, &[Frame::Deliver { sequence: 3, entry: Rest(&first) }, Frame::Deliver { sequence: 4, entry: Rest(&second) }]);
+    says(
+        &page,
+        &[
+            Frame::Deliver { sequence: 3, header: &[], entry: Rest(&first) },
+            Frame::Deliver { sequence: 4, header: &[], entry: Rest(&second) },
+        ],
+    );
     assert_eq!(page.face.noted(), "message 1");
     page.session.handled(page.face.tag());
     let noted = page.face.noted();
@@ -143,11 +149,11 @@ fn receipts_replies_gaps_and_devices_are_told() {
     let to = "00000000000000000000000000000000";
     assert_eq!(page.face.noted(), format!(r#"receipt {ticket} 1 undefined {{"to":"{to}","status":"receiving","bytes":5}}"#));
     let receipt = Receipt { outbox_epoch, number: Varint(1), recipient: NOBODY, code: 200, timestamp_ms: 9 };
-    says(&page, &[Frame::Deliver { sequence: 1, entry: Rest(&written(&Entry::Receipt(receipt))) }]);
+    says(&page, &[Frame::Deliver { sequence: 1, header: &[], entry: Rest(&written(&Entry::Receipt(receipt))) }]);
     assert!(page.face.noted().starts_with(&format!(r#"receipt {ticket} 1 9 {{"to":"{to}","status":"delivered"}}"#)));
 
     let request = MessageId { device, outbox_epoch, number: Varint(1) };
-    says(&page, &[Frame::Deliver { sequence: 2, entry: Rest(&deliver(2, 0, Some(request), b"\"yes\"")) }]);
+    says(&page, &[Frame::Deliver { sequence: 2, header: &[], entry: Rest(&deliver(2, 0, Some(request), b"\"yes\"")) }]);
     let noted = page.face.noted();
     assert!(noted.contains(&format!("reply {ticket} yes")), "{noted}");
 

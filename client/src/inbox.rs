@@ -22,7 +22,7 @@ pub(crate) enum Meaning {
 /// [`Code::BadChecksum`]: it is dropped.
 pub(crate) fn read(received: Received) -> Result<Meaning, Failure> {
     let Received { message, checksum, subject, answer } = received;
-    if message.checksum().to_string() != checksum {
+    if message.checksum().to_hex() != checksum {
         return Err(Code::BadChecksum.into());
     }
     Ok(match (subject, answer) {

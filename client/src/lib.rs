@@ -11,24 +11,30 @@
 //!
 //! # States
 //!
-//! A page knows three, [`State`]; inside there are eight. An input that a row does not name changes nothing there, but for
+//! A page knows three, [`State`]; inside there are nine. An input that a row does not name changes nothing there, but for
 //! `Configure` (kept for the next attempt) and what is said below about messages.
 //!
 //! | in (as the page sees it) | on | to | and |
 //! | --- | --- | --- | --- |
-//! | Idle (Closed) | `Connect` | *open* | a bad URL: stays, `Refused` |
+//! | Idle (Closed) | `Connect` | *open* | a bad URL, an identity by key in version 1 alone: stays, `Refused` |
 //! | Restoring (Closed) | `Restored` | *open* | with what this device kept |
 //! | | `Persisted`, `PersistFailed` of a new device | *open* | |
 //! | Connecting (Closed) | `SocketOpened` with `msr.v2` | Greeting | |
 //! | | `SocketOpened` without | Registering | `Transmit` of the registration, version 1 |
+//! | | the same, an identity by key | *refused* | `CloseSocket`, code 422 |
 //! | | `SocketClosed`, the 1st, 9th, 17th … in a row | Probing | `ProbeOrigin` |
 //! | | `SocketClosed`, the others | *lost* | |
 //! | | 20 s | *lost* | `CloseSocket` |
 //! | Probing (Closed) | `OriginProbed`, refused | *refused* | code 410 |
 //! | | `OriginProbed` of a server that speaks version 1 alone | *open* | in version 1 |
+//! | | the same, an identity by key | *refused* | code 422 |
 //! | | `OriginProbed`, or 5 s | *lost* | what it says of version 2 is kept |
 //! | Greeting (Opened) | `Challenge` | Registering | `Hello`, version 2 |
+//! | | the same, an identity by key | Proving | `Prove` |
 //! | | 10 s | *lost* | `CloseSocket` |
+//! | Proving (Opened) | `Proven` for the nonce of this connection | Registering | `Hello` |
+//! | | `NotProven` for it | *refused* | `CloseSocket` |
+//! | | 10 s since the socket opened, `SocketClosed` | *lost* | `CloseSocket` where it is open |
 //! | Registering (Opened) | an answer that accepts; `Welcome` | Registered | `Registered`, then the outbox |
 //! | | a `Welcome` of a server that knows other numbers | *lost* | `CloseSocket`; the outbox starts a new epoch |
 //! | | an answer that refuses for good; `Refused` | *refused* | `CloseSocket` |
@@ -55,7 +61,8 @@
 //! Version 2 is offered first. A server that is known to speak version 1 alone ([`Input::OriginProbed`], or a socket that
 //! opens without the sub-protocol) is offered that until a registration was lost or `Connect` begins anew; one of which
 //! nothing can be learned is offered both in turn. [`Session::version_1`] never offers version 2, and never leaves for
-//! Restoring or Greeting.
+//! Restoring or Greeting. An identity by key, one whose `secret` is `ed25519:` and a key, is offered in version 2 alone: version 1
+//! has nothing that it could sign.
 //!
 //! # Messages in version 2
 //!
@@ -71,11 +78,34 @@
 //! | | the connection is lost | written again after the next `Welcome`, unless that says it is accepted |
 //! | accepted | receipts | `Receipt`, until each recipient's is the last |
 //!
+//! That is for an identity by MD5, and for messages with [`Encrypt::Off`]. Others of an identity by key are sealed before:
+//!
+//! | message to be sealed | on | then |
+//! | --- | --- | --- |
+//! | `send` | | it has no number; later ones for its recipients wait, others pass |
+//! | without a number, registered | its turn, within [`limits::SEALING_AT_ONCE`] | `Seal` |
+//! | asked about | `Sealed`, sealed or plain | kept, it gets its number, which is in the next `Persist`; then as above |
+//! | | `Sealed`, refused; plain though it must be encrypted | `NotSent` with the reason; 459 |
+//! | | no answer | it is held, and so are later ones for its recipients; nothing else is |
+//! | | `cancel`, its time is up | `NotSent` 452, 416, and `Unseal` |
+//! | written sealed | `Rejected` 521 | it and all later ones lose their numbers, once that is kept the server hears of the first as void; `Unseal`, and `Seal` again |
+//! | numbered, and the process ends | the next `Welcome` | accepted by then: `Accepted`; else `Seal` again, and written under the same number |
+//! | realtime | `send` | `Seal` at once; written when answered; `NotSent` 552 and `Unseal` when the connection is lost before |
+//! | letter of the keys | `Control` | kept and numbered at once, waits for nobody, and the page hears nothing of it |
+//!
+//! The sealed form is in memory alone. What was sealed stays sealed across connections until it is accepted or refused with 521.
+//! One thing is held up by another recipient's decision: what follows, in numbers, a message that had its number when the process
+//! ended and whose recipient's keys changed meanwhile.
+//!
 //! | message for the page | on | then |
 //! | --- | --- | --- |
 //! | in the queue | `Deliver`, or the last `DeliverPiece` | `Message`, unless it was handled before, or an earlier one of its sender is at it |
 //! | with a handler | `Handled` | its mark and the cursor are in the next `Persist` |
 //! | noted | `Persisted` | an `Ack`, after 50 ms or 16 entries |
+//! | sealed, and its turn has come | | `Open`; its sender's next waits |
+//! | asked about | `Opened`, opened | `Message`, or `Reply` |
+//! | | `Opened`, silent or failed | as if handled; `Trouble` where it failed |
+//! | opened after all | `Late` | `Message`; when it is `Handled`, `LateHandled` |
 //!
 //! # Promises
 //!
@@ -92,6 +122,7 @@
 //! - Searches are asked again after a reconnect; `Close` and a refusal end them.
 //! - Nothing that was received is dropped without an [`Event::Trouble`], save late answers to a search that was settled and
 //!   messages that were handled before.
+//! - What must be encrypted is never written plain, whatever the keys or the server say. No number ever names two messages.
 //! - No sequence of inputs makes it panic, whatever they say, and whatever the clocks do.
 //!
 //! # Example
@@ -118,6 +149,7 @@ pub mod limits;
 #[cfg(feature = "native")]
 pub mod native;
 mod outbox;
+mod queue;
 mod registration;
 mod search;
 mod session;

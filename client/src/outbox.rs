@@ -1,11 +1,9 @@
 //! Messages that wait for a registration: in memory, first in first out, bounded, each with the time it gives up at.
 
-use std::collections::VecDeque;
-
 use msr_protocol::{Code, Credential, JsonText, Message};
 
 use crate::limits::{OUTBOX_BYTES, OUTBOX_MESSAGES};
-use crate::{Content, Draft, Failure, Ticket};
+use crate::{Content, Draft, Encrypt, Failure, Ticket};
 
 /// A message that waits.
 #[derive(Debug)]
@@ -30,9 +28,12 @@ impl Outgoing {
     /// The message as that sender writes it in version 1.
     ///
     /// # Errors
-    /// [`Code::InvalidArgument`] for what version 1 does not know: bytes, requests.
+    /// [`Code::InvalidArgument`] for what version 1 does not know: bytes, requests; [`Code::NoKeys`] for what must be encrypted.
     pub(crate) fn into_message(self, from: Credential) -> Result<Message, Failure> {
-        let Draft { to, subject, content, request, .. } = self.draft;
+        let Draft { to, subject, content, request, encrypt, .. } = self.draft;
+        if encrypt == Encrypt::Required {
+            return Err(Code::NoKeys.into());
+        }
         match content {
             Content::Json(content) if request.is_none() => {
                 Ok(Message { to, from: JsonText::from(from), subject, timestamp: self.timestamp, content })
@@ -50,7 +51,7 @@ pub(crate) fn beyond_version_1() -> Failure {
 /// The messages that wait, oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
-    queue: VecDeque<Outgoing>,
+    queue: Vec<Outgoing>,
     bytes: usize,
 }
 
@@ -64,27 +65,20 @@ impl Outbox {
             return Err(Code::OutboxFull.into());
         }
         self.bytes += outgoing.bytes;
-        self.queue.push_back(outgoing);
+        self.queue.push(outgoing);
         Ok(())
-    }
-
-    /// Takes the oldest out.
-    pub(crate) fn pop(&mut self) -> Option<Outgoing> {
-        let outgoing = self.queue.pop_front()?;
-        self.bytes -= outgoing.bytes;
-        Some(outgoing)
     }
 
     /// Takes all out, oldest first.
     pub(crate) fn drain(&mut self) -> Vec<Outgoing> {
         self.bytes = 0;
-        self.queue.drain(..).collect()
+        std::mem::take(&mut self.queue)
     }
 
     /// Takes that one out; `false` when it does not wait here.
     pub(crate) fn remove(&mut self, ticket: Ticket) -> bool {
         let at = self.queue.iter().position(|outgoing| outgoing.ticket == ticket);
-        let removed = at.and_then(|at| self.queue.remove(at));
+        let removed = at.map(|at| self.queue.remove(at));
         self.bytes -= removed.as_ref().map_or(0, |outgoing| outgoing.bytes);
         removed.is_some()
     }
@@ -145,7 +139,7 @@ mod tests {
         let mut outbox = Outbox::default();
         assert_eq!(full(&mut outbox, OUTBOX_BYTES), Ok(()));
         assert_eq!(full(&mut outbox, 1), Err(Code::OutboxFull));
-        assert!(outbox.pop().is_some());
+        assert_eq!(outbox.drain().len(), 1);
         assert_eq!(full(&mut outbox, OUTBOX_BYTES), Ok(()));
     }
 
@@ -160,7 +154,7 @@ mod tests {
         assert!(outbox.remove(Ticket(3)));
         assert!(!outbox.remove(Ticket(3)));
         assert_eq!(outbox.bytes, 200);
-        assert_eq!([outbox.pop().unwrap().ticket, outbox.pop().unwrap().ticket], [Ticket(1), Ticket(5)]);
+        assert_eq!(outbox.drain().iter().map(|outgoing| outgoing.ticket).collect::<Vec<_>>(), [Ticket(1), Ticket(5)]);
         assert_eq!((outbox.len(), outbox.bytes, outbox.deadline_ms()), (0, 0, f64::INFINITY));
     }
 }

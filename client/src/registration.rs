@@ -15,6 +15,11 @@ pub(crate) fn request(peer: &Peer, credential: Credential, timestamp_ms: i64) ->
     }
 }
 
+/// Whether that peer registers by a signature, in version 2 alone.
+pub(crate) fn is_by_key(peer: &Peer) -> bool {
+    peer.secret.as_str().starts_with("\"ed25519:")
+}
+
 /// What an answer to `register` means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {

@@ -1,8 +1,6 @@
 //! Searches under way: an answer is one message for each peer found, told from other searches by the timestamp of the
 //! request, which it echoes.
 
-use std::collections::VecDeque;
-
 use msr_protocol::{Code, Credential, JsonText, Message, limits, string_value};
 
 use crate::limits::{SEARCH_QUIET_MS, SEARCH_TIMEOUT_MS, SEARCHES, SETTLED_SEARCHES};
@@ -45,7 +43,7 @@ struct Asked {
 pub(crate) struct Searches {
     pending: Vec<Search>,
     /// Requests that nobody waits for any more, the newest last.
-    settled: VecDeque<i64>,
+    settled: Vec<i64>,
 }
 
 impl Searches {
@@ -190,9 +188,9 @@ impl Searches {
         let search = self.pending.remove(at);
         if let Some(asked) = search.asked {
             if self.settled.len() >= SETTLED_SEARCHES {
-                self.settled.pop_front();
+                self.settled.remove(0);
             }
-            self.settled.push_back(asked.origin_ms);
+            self.settled.push(asked.origin_ms);
         }
         search.ticket
     }

@@ -32,7 +32,7 @@ fn contents(outputs: &[Output]) -> Vec<String> {
 fn a_message_is_written_at_once() {
     let mut stage = Stage::registered();
     let (ticket, outputs) = stage.send(draft(r#"{"a":[1,"é"]}"#));
-    let [Output::Transmit(text), Output::Event(Event::Sent { ticket: sent, message })] = &outputs[..] else { panic!("{outputs:?}") };
+    let [Output::Transmit(text), Output::Event(Event::Sent { ticket: sent, message, .. })] = &outputs[..] else { panic!("{outputs:?}") };
     assert_eq!((*sent, text), (ticket, &message.to_text()));
     let incoming = Incoming::read(text).unwrap();
     assert_eq!((incoming.from(), incoming.recipients().unwrap()), (Some(credential()), vec![credential()]));

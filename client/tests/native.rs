@@ -317,7 +317,7 @@ async fn version_2_keeps_what_it_sends_in_a_folder_through_a_restart() {
             payload: Rest(b"[1]"),
         })
         .write(&mut entry);
-        write(&mut socket, &Frame::Deliver { sequence: 7, entry: Rest(&entry) }).await;
+        write(&mut socket, &Frame::Deliver { sequence: 7, header: &[], entry: Rest(&entry) }).await;
         let ack = binary(&mut socket).await;
         assert_eq!(frames(&ack).next(), Some(Ok(Frame::Ack { sequence: 7 })));
     });

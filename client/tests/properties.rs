@@ -209,7 +209,15 @@ impl Checked {
                 }
                 Output::ProbeOrigin { url } => assert!(!self.has_socket && url.ends_with("/origin")),
                 Output::Event(event) => self.told(event),
-                Output::TransmitFrames(_) | Output::Restore { .. } | Output::Persist { .. } => panic!("this is version 1"),
+                Output::TransmitFrames(_)
+                | Output::Restore { .. }
+                | Output::Persist { .. }
+                | Output::Prove { .. }
+                | Output::Seal { .. }
+                | Output::Unseal { .. }
+                | Output::Open { .. }
+                | Output::Keys(_)
+                | Output::LateHandled { .. } => panic!("this is version 1"),
             }
         }
         let status = self.session.status();

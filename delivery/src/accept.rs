@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use msr_protocol::v2::{Entry, Exception, Field, Frame, MessageId, Receipt, Varint};
+use msr_protocol::v2::{DeviceHeader, Entry, Exception, Field, Frame, MessageId, Receipt, Varint, flags};
 use msr_protocol::{Code, Credential};
 
 use crate::commit::{Acceptance, StoredMessage, Version1};
 use crate::device::Mark;
+use crate::exchange::Unwritten;
 use crate::held::Held;
-use crate::passing::{REALTIME, delivery};
-use crate::{ConnectionId, DeviceIndex, Exchange, Now, Origin, limits};
+use crate::passing::delivery;
+use crate::{ConnectionId, DeviceIndex, Exchange, Headers, Lists, Now, Origin, limits};
 
 /// A message as its sender's connection read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct Offered<'a> {
     pub expire_after_ms: u64,
     /// For whom it is.
     pub recipients: Vec<Credential>,
+    /// What single devices get beside it, ascending, each device once.
+    pub device_headers: Vec<DeviceHeader<'a>>,
     /// What it replies to.
     pub reply_to: Option<MessageId>,
     /// JSON string.
@@ -45,9 +48,9 @@ struct Destinations {
 impl Exchange {
     /// A device sent a message in the outbox it registered with. The answer comes when the message is on disk, at once
     /// when it already is, or when it cannot be taken. A number without recipients stands for a message that was taken
-    /// back. Realtime messages have no number and no answer.
-    pub fn offer(&mut self, connection: ConnectionId, offered: &Offered<'_>, now: Now) {
-        if offered.flags & REALTIME != 0 {
+    /// back. Realtime messages have no number and no answer. A sealed message that is new must fit the lists as they are now.
+    pub fn offer(&mut self, connection: ConnectionId, offered: &Offered<'_>, lists: &dyn Lists, now: Now) {
+        if offered.has(flags::REALTIME) {
             return self.realtime(connection, offered, now);
         }
         let Some((index, outbox_epoch)) = self.sender(connection) else { return };
@@ -72,7 +75,9 @@ impl Exchange {
             return self.frame(connection, &Frame::Rejected { number: Varint(offered.number), code: code.number(), reason: code.reason() });
         }
         if offered.number > mark.taken {
-            self.take_in(index, outbox_epoch, offered, now);
+            if !self.refuse_if_stale(connection, index, offered, lists) {
+                self.take_in(index, outbox_epoch, offered, now);
+            }
         } else if again {
             let exceptions = self.unknown_among(offered);
             let origin = Origin { device: index, outbox_epoch, number: offered.number };
@@ -86,13 +91,19 @@ impl Exchange {
         let (from, key) = (sender.credential, sender.key);
         let id = MessageId { device: key, outbox_epoch, number: Varint(offered.number) };
         let entry = encode(&Entry::Message(delivery(from, id, offered, now)));
-        let Destinations { devices, exceptions, to_self } = self.destinations(index, from, offered, size_of_entry(&entry));
+        let Destinations { devices, exceptions, to_self } = self.destinations(index, from, offered, entry.len() as u64);
         let origin = Origin { device: index, outbox_epoch, number: offered.number };
         let version_1 = (offered.sayable_in_version_1 && !offered.live.is_empty())
             .then(|| Version1 { entry: Arc::clone(&entry), live: offered.live.iter().copied().collect() });
+        let is_targeted = offered.has(flags::TARGETED);
         let arrival = (!devices.is_empty()).then(|| {
-            let held = |bytes, devices: &[DeviceIndex]| Held::message(bytes, devices, Some(origin), to_self);
-            self.enqueue(entry, devices, held, offered.expire_after_ms, now)
+            let headers = self.headers(&devices, offered);
+            let last_keyed = offered.has(flags::SEALED).then(|| headers.last_device());
+            let held = |bytes, devices: &[DeviceIndex]| {
+                let held = Held::message(bytes, devices, Some(origin), to_self, is_targeted);
+                last_keyed.into_iter().fold(held, Held::sealed_for)
+            };
+            self.enqueue(entry, devices, headers, held, offered.expire_after_ms, now)
         });
         if let Some(mark) = self.mark_mut(index, outbox_epoch) {
             mark.taken = offered.number;
@@ -102,15 +113,16 @@ impl Exchange {
     }
 
     /// Every device with room of every recipient, and the sender's other devices.
-    fn destinations(&mut self, sender: DeviceIndex, from: Credential, offered: &Offered<'_>, bytes: u32) -> Destinations {
+    fn destinations(&mut self, sender: DeviceIndex, from: Credential, offered: &Offered<'_>, bytes: u64) -> Destinations {
         let recipients = &offered.recipients;
         let mut exceptions = Vec::new();
         let mut devices = Vec::new();
         for (place, recipient) in recipients.iter().enumerate() {
             let before = devices.len();
             let theirs = self.by_peer.get(recipient).cloned().unwrap_or_default();
+            let mut has_one = false;
             for &device in &theirs {
-                self.add_if_room(device, bytes, &mut devices);
+                has_one |= self.add_destination(device, offered, bytes, &mut devices);
             }
             let live = offered.live.contains(recipient);
             if devices.len() > before || (live && offered.sayable_in_version_1) {
@@ -119,6 +131,8 @@ impl Exchange {
             let code = match (theirs.is_empty(), live) {
                 (true, true) => Code::NotInVersion1,
                 (true, false) => Code::UnknownRecipient,
+                // The devices it was for are no more.
+                (false, _) if !has_one => Code::DeviceRetired,
                 (false, _) => Code::QueueFull,
             };
             exceptions.push(Exception { recipient: Varint(place as u64), code: code.number() });
@@ -127,7 +141,7 @@ impl Exchange {
         if !to_self && !recipients.is_empty() {
             for device in self.by_peer.get(&from).cloned().unwrap_or_default() {
                 if device != sender {
-                    self.add_if_room(device, bytes, &mut devices);
+                    self.add_destination(device, offered, bytes, &mut devices);
                 }
             }
         }
@@ -136,7 +150,27 @@ impl Exchange {
         Destinations { devices, exceptions, to_self }
     }
 
-    pub(crate) fn add_if_room(&mut self, index: DeviceIndex, bytes: u32, devices: &mut Vec<DeviceIndex>) {
+    /// A device of a recipient or of the sender gets the message, unless there is no room. Whether it is for that device at all.
+    fn add_destination(&mut self, index: DeviceIndex, offered: &Offered<'_>, bytes: u64, devices: &mut Vec<DeviceIndex>) -> bool {
+        let mut header_bytes = 0;
+        if !offered.is_same_for_all() {
+            let Some(header) = self.devices.get(&index).and_then(|device| offered.header_for(device)) else { return false };
+            header_bytes = header.len() as u64;
+        }
+        self.add_if_room(index, bytes + header_bytes, devices);
+        true
+    }
+
+    /// What each of these devices, ascending, gets beside the entry.
+    fn headers(&self, devices: &[DeviceIndex], offered: &Offered<'_>) -> Headers {
+        if offered.is_same_for_all() {
+            return Headers::default();
+        }
+        let own = |index: &DeviceIndex| Some((*index, offered.header_for(self.devices.get(index)?)?));
+        Headers::new(devices.iter().filter_map(own))
+    }
+
+    pub(crate) fn add_if_room(&mut self, index: DeviceIndex, bytes: u64, devices: &mut Vec<DeviceIndex>) {
         let Some(device) = self.devices.get_mut(&index) else { return };
         if device.has_room(bytes) {
             devices.push(index);
@@ -167,6 +201,7 @@ impl Exchange {
         &mut self,
         entry: Arc<[u8]>,
         devices: Vec<DeviceIndex>,
+        headers: Headers,
         held: impl FnOnce(u32, &[DeviceIndex]) -> Held,
         expire_after_ms: u64,
         now: Now,
@@ -177,12 +212,14 @@ impl Exchange {
         let devices: Box<[DeviceIndex]> = devices.into();
         self.held.insert(arrival, held(bytes, &devices));
         self.expire_at(now.monotonic_ms + keep_ms, arrival);
-        self.entries.insert(arrival, Arc::clone(&entry));
-        self.open.bytes += u64::from(bytes);
-        self.open.messages.push(StoredMessage { arrival, entry, expires_ms: now.wall_ms + keep_ms, devices: devices.clone() });
+        self.entries.insert(arrival, Unwritten { entry: Arc::clone(&entry), headers: headers.clone() });
+        let stored =
+            StoredMessage { arrival, entry, expires_ms: now.wall_ms + keep_ms, devices: devices.clone(), headers: headers.clone() };
+        self.open.bytes += stored.bytes();
+        self.open.messages.push(stored);
         for index in devices {
             if let Some(device) = self.devices.get_mut(&index) {
-                device.push(arrival, bytes);
+                device.push(arrival, bytes, u16::try_from(headers.of(index).len()).unwrap_or(u16::MAX));
             }
             self.pump(index);
         }
@@ -199,9 +236,9 @@ impl Exchange {
             timestamp_ms: now.wall_ms,
         }));
         let mut devices = Vec::new();
-        self.add_if_room(origin.device, size_of_entry(&entry), &mut devices);
+        self.add_if_room(origin.device, entry.len() as u64, &mut devices);
         if !devices.is_empty() {
-            self.enqueue(entry, devices, Held::receipt, limits::EXPIRE_AFTER_MS, now);
+            self.enqueue(entry, devices, Headers::default(), Held::receipt, limits::EXPIRE_AFTER_MS, now);
         }
     }
 

@@ -33,10 +33,11 @@ impl Exchange {
     /// The first device of a recipient counts; the others change nothing for the sender.
     fn report_first_delivery(&mut self, index: DeviceIndex, arrival: u64, now: Now) {
         let Some(held) = self.held.get(&arrival) else { return };
-        let Some(origin) = held.origin() else { return };
+        let Some(origin) = held.origin().filter(|_| held.counts(index)) else { return };
         let Some(credential) = self.devices.get(&index).map(|device| device.credential) else { return };
         let own_copy = !held.to_self && self.devices.get(&origin.device).is_some_and(|sender| sender.credential == credential);
-        let siblings = held.devices().iter().filter(|other| **other != index).filter_map(|other| self.devices.get(other));
+        let siblings =
+            held.devices().iter().filter(|other| **other != index && held.counts(**other)).filter_map(|other| self.devices.get(other));
         let first = siblings.filter(|other| other.credential == credential).all(|other| other.waits_for(arrival));
         if first && !own_copy {
             self.report(origin, credential, Code::Done, now);

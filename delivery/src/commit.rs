@@ -9,7 +9,7 @@ use std::sync::Arc;
 use msr_protocol::v2::{Exception, Frame, List, Varint};
 use msr_protocol::{Code, Credential};
 
-use crate::{ConnectionId, DeviceIndex, DeviceKey, Effect, Exchange, Origin};
+use crate::{ConnectionId, DeviceIndex, DeviceKey, Effect, Exchange, Headers, Origin};
 
 /// A message as it stands in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,15 @@ pub struct StoredMessage {
     pub expires_ms: i64,
     /// For whom it is.
     pub devices: Box<[DeviceIndex]>,
+    /// What each of them gets beside it.
+    pub headers: Headers,
+}
+
+impl StoredMessage {
+    /// What it takes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.entry.len() as u64 + self.headers.bytes()
+    }
 }
 
 /// A device as it stands in the store, without what changes with each message.
@@ -263,7 +272,7 @@ impl Exchange {
         }
         let receipts = batch.messages.into_iter().chain(std::mem::take(&mut self.open.messages));
         self.open.messages = receipts.filter(|message| self.held.contains_key(&message.arrival)).collect();
-        self.open.bytes = self.open.messages.iter().map(|message| message.entry.len() as u64).sum();
+        self.open.bytes = self.open.messages.iter().map(StoredMessage::bytes).sum();
         self.open.deletes.extend(batch.deletes);
         self.open.devices.extend(batch.devices.iter().map(|device| device.index));
         self.open.retired.extend(batch.retired);

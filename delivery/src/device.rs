@@ -17,13 +17,31 @@ pub type DeviceKey = [u8; 16];
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Waiting {
     pub(crate) arrival: u64,
+    /// The length of the entry.
     pub(crate) bytes: u32,
+    /// The length of the device's own header.
+    pub(crate) header_bytes: u16,
 }
 
 impl Waiting {
     /// What it takes of the window.
     pub(crate) fn window_bytes(self) -> u64 {
-        u64::from(self.bytes.min(limits::PIECE_BYTES))
+        u64::from(self.bytes.min(limits::PIECE_BYTES)) + u64::from(self.header_bytes)
+    }
+
+    /// It travels in pieces.
+    pub(crate) fn is_large(self) -> bool {
+        self.bytes > limits::PIECE_BYTES
+    }
+
+    /// Something of it must be in memory when it is sent: of a large one the header alone, if there is one.
+    pub(crate) fn is_read_to_be_sent(self) -> bool {
+        !self.is_large() || self.header_bytes > 0
+    }
+
+    /// What it takes of the queue.
+    fn queue_bytes(self) -> u64 {
+        u64::from(self.bytes) + u64::from(self.header_bytes)
     }
 }
 
@@ -90,14 +108,16 @@ impl Device {
         }
     }
 
-    pub(crate) fn push(&mut self, arrival: u64, bytes: u32) {
+    pub(crate) fn push(&mut self, arrival: u64, bytes: u32, header_bytes: u16) {
         debug_assert!(self.queue.back().is_none_or(|last| last.arrival < arrival));
-        self.queue.push_back(Waiting { arrival, bytes });
-        self.queue_bytes += u64::from(bytes);
+        let waiting = Waiting { arrival, bytes, header_bytes };
+        self.queue.push_back(waiting);
+        self.queue_bytes += waiting.queue_bytes();
     }
 
-    pub(crate) fn has_room(&self, bytes: u32) -> bool {
-        self.queue_bytes + u64::from(bytes) <= limits::QUEUE_BYTES
+    /// Whether an entry of that size, with the device's header, may wait too.
+    pub(crate) fn has_room(&self, bytes: u64) -> bool {
+        self.queue_bytes + bytes <= limits::QUEUE_BYTES
     }
 
     /// Whether another entry of that size may go under way.
@@ -109,7 +129,7 @@ impl Device {
     pub(crate) fn pop_through(&mut self, arrival: u64) -> Option<Waiting> {
         let first = *self.queue.front().filter(|first| first.arrival <= arrival)?;
         self.queue.pop_front();
-        self.queue_bytes -= u64::from(first.bytes);
+        self.queue_bytes -= first.queue_bytes();
         if self.sent > 0 {
             self.sent -= 1;
             self.sent_bytes -= first.window_bytes();
@@ -121,7 +141,7 @@ impl Device {
     pub(crate) fn remove(&mut self, arrival: u64) -> bool {
         let Ok(at) = self.queue.binary_search_by_key(&arrival, |waiting| waiting.arrival) else { return false };
         let Some(removed) = self.queue.remove(at) else { return false };
-        self.queue_bytes -= u64::from(removed.bytes);
+        self.queue_bytes -= removed.queue_bytes();
         if at < self.sent {
             self.sent -= 1;
             self.sent_bytes -= removed.window_bytes();
@@ -139,5 +159,22 @@ impl Device {
         self.sent = 0;
         self.sent_bytes = 0;
         self.sent_through = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_take_no_more_memory_and_count() {
+        assert_eq!(size_of::<Waiting>(), 16);
+        let mut device = Device::new([1; 16], Credential([1; 16]), String::new(), 1, 0);
+        device.push(1, 100_000, 1_000);
+        device.push(2, 10, 0);
+        assert_eq!((device.queue_bytes, device.queue[0].window_bytes()), (101_010, u64::from(limits::PIECE_BYTES) + 1_000));
+        assert!(device.has_room(limits::QUEUE_BYTES - 101_010) && !device.has_room(limits::QUEUE_BYTES - 101_009));
+        assert!(device.remove(2) && device.pop_through(1).is_some());
+        assert_eq!(device.queue_bytes, 0);
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use msr_protocol::{Code, Credential};
 
-use crate::{DeviceIndex, DeviceKey};
+use crate::{DeviceIndex, DeviceKey, Wanted};
 
 /// Names a message for ever: the device that sent it, its outbox, its number there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub enum Effect {
         arrival: u64,
         /// The encoded entry.
         entry: Arc<[u8]>,
+        /// What this device alone gets.
+        header: Box<[u8]>,
     },
     /// Write a `DeliverBegin` frame, then this entry in pieces, with other frames between them. Its bytes are had from
     /// [`crate::Exchange::uncommitted`], else from the store.
@@ -52,13 +54,15 @@ pub enum Effect {
         sender: DeviceKey,
         /// The length of the encoded entry.
         bytes: u32,
+        /// What this device alone gets.
+        header: Box<[u8]>,
     },
-    /// Read these entries from the store and hand them to [`crate::Exchange::fetched`].
+    /// Read this from the store and hand it to [`crate::Exchange::fetched`].
     Fetch {
         /// For whom.
         device: DeviceIndex,
-        /// Which, ascending.
-        arrivals: Vec<u64>,
+        /// What, ascending.
+        wanted: Vec<Wanted>,
     },
     /// An accepted message is for peers that were connected in version 1 when it came: hand it to them, and say for each
     /// recipient that was reached so with [`crate::Exchange::reached_version_1`].

@@ -11,7 +11,7 @@ use crate::commit::{Open, Writing};
 use crate::device::Device;
 use crate::held::{ByArrival, Held};
 use crate::retire::Retiring;
-use crate::{ConnectionId, DeviceIndex, DeviceKey, Effect};
+use crate::{ConnectionId, DeviceIndex, DeviceKey, Effect, Headers};
 
 /// When something happened, by both clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +22,13 @@ pub struct Now {
     pub wall_ms: i64,
 }
 
+/// The bytes of an entry that is not on disk yet.
+#[derive(Debug)]
+pub(crate) struct Unwritten {
+    pub(crate) entry: Arc<[u8]>,
+    pub(crate) headers: Headers,
+}
+
 /// See the crate's documentation.
 #[derive(Debug)]
 pub struct Exchange {
@@ -30,8 +37,8 @@ pub struct Exchange {
     pub(crate) by_peer: HashMap<Credential, Vec<DeviceIndex>>,
     pub(crate) by_connection: HashMap<ConnectionId, DeviceIndex>,
     pub(crate) held: ByArrival<Held>,
-    /// The bytes of what is not on disk yet.
-    pub(crate) entries: ByArrival<Arc<[u8]>>,
+    /// What is not on disk yet.
+    pub(crate) entries: ByArrival<Unwritten>,
     /// When what expires, by the monotonic clock.
     pub(crate) expiries: BinaryHeap<Reverse<(i64, u64)>>,
     pub(crate) next_device: u32,

@@ -52,10 +52,10 @@ impl Exchange {
             let Some(device) = self.devices.get_mut(index) else { continue };
             let credential = device.credential;
             if device.remove(arrival) {
-                missed.insert(credential)
-            } else {
-                reached.insert(credential)
-            };
+                missed.insert(credential);
+            } else if held.counts(*index) {
+                reached.insert(credential);
+            }
             self.pump(*index);
         }
         if self.entries.remove(&arrival).is_none() {
@@ -81,7 +81,7 @@ mod tests {
 
     use msr_protocol::Credential;
 
-    use crate::{ConnectionId, Effect, Exchange, Greeting, Now, Offered, Recovering, Recovery};
+    use crate::{ConnectionId, Effect, Exchange, Greeting, NoLists, Now, Offered, Recovering, Recovery};
 
     const NOW: Now = Now { monotonic_ms: 0, wall_ms: 1_000 };
 
@@ -118,13 +118,14 @@ mod tests {
                 flags: 0,
                 expire_after_ms: 1_000_000,
                 recipients: vec![Credential([2; 16])],
+                device_headers: Vec::new(),
                 reply_to: None,
                 subject: "\"s\"",
                 payload: b"1",
                 live: &BTreeSet::new(),
                 sayable_in_version_1: true,
             };
-            exchange.offer(ConnectionId(1), &offered, NOW);
+            exchange.offer(ConnectionId(1), &offered, &NoLists, NOW);
             commit(&mut exchange);
             while let Some(effect) = exchange.poll_effect() {
                 if let Effect::Entry { connection, arrival, .. } = effect {

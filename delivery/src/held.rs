@@ -21,8 +21,11 @@ pub(crate) struct Held {
     sender: DeviceIndex,
     /// The sender is among the recipients, so its own devices' acknowledgements count.
     pub(crate) to_self: bool,
-    /// A message, not a receipt.
-    pub(crate) is_message: bool,
+    /// A device that comes later gets it too: it is no receipt, and not for certain devices alone.
+    pub(crate) is_inherited: bool,
+    /// Devices beyond have no header of a sealed message: what they acknowledge is not delivered, for they cannot open it
+    /// by themselves.
+    counted_through: DeviceIndex,
 }
 
 /// An index no device gets.
@@ -46,15 +49,26 @@ impl Devices {
 
 impl Held {
     /// A message with where its receipts go, if anybody is to get them.
-    pub(crate) fn message(bytes: u32, devices: &[DeviceIndex], origin: Option<Origin>, to_self: bool) -> Self {
+    pub(crate) fn message(bytes: u32, devices: &[DeviceIndex], origin: Option<Origin>, to_self: bool, is_targeted: bool) -> Self {
         let Origin { device: sender, outbox_epoch, number } = origin.unwrap_or(Origin { device: NOBODY, outbox_epoch: 0, number: 0 });
         let remaining = u32::try_from(devices.len()).unwrap_or(u32::MAX);
-        Self { bytes, remaining, devices: Devices::of(devices), outbox_epoch, number, sender, to_self, is_message: true }
+        let (devices, counted_through) = (Devices::of(devices), NOBODY);
+        Self { bytes, remaining, devices, outbox_epoch, number, sender, to_self, is_inherited: !is_targeted, counted_through }
+    }
+
+    /// A sealed message, and the last device that has a header; later ones came after it was sent.
+    pub(crate) fn sealed_for(self, last: Option<DeviceIndex>) -> Self {
+        Self { counted_through: last.unwrap_or(DeviceIndex(0)), ..self }
+    }
+
+    /// Whether that device can open it by itself, so that having it counts.
+    pub(crate) fn counts(&self, device: DeviceIndex) -> bool {
+        device <= self.counted_through
     }
 
     /// A receipt.
     pub(crate) fn receipt(bytes: u32, devices: &[DeviceIndex]) -> Self {
-        Self { is_message: false, ..Self::message(bytes, devices, None, false) }
+        Self::message(bytes, devices, None, false, true)
     }
 
     /// Every device it was queued for.
@@ -105,7 +119,7 @@ mod tests {
 
     #[test]
     fn it_is_small() {
-        assert!(size_of::<Held>() <= 48, "{}", size_of::<Held>());
+        assert!(size_of::<Held>() <= 56, "{}", size_of::<Held>());
     }
 
     #[test]

@@ -147,13 +147,14 @@ impl Exchange {
         arrivals.sort_unstable();
         arrivals.dedup();
         for arrival in arrivals {
-            let Some(held) = self.held.get_mut(&arrival).filter(|held| held.is_message) else { continue };
-            if !device.has_room(held.bytes) {
+            let Some(held) = self.held.get_mut(&arrival).filter(|held| held.is_inherited) else { continue };
+            if !device.has_room(u64::from(held.bytes)) {
                 device.overflowed = true;
                 break;
             }
             held.add_device(index);
-            device.push(arrival, held.bytes);
+            // Nobody sealed it for this device: it has no header.
+            device.push(arrival, held.bytes, 0);
             device.inherited.push(arrival);
         }
         self.open.touch(index);

@@ -46,6 +46,12 @@ pub const PIECE_BYTES: u32 = 32 * 1024;
 /// The largest body of one message.
 pub const MESSAGE_BYTES: usize = 15 * 1024 * 1024;
 
+/// The longest header of one device.
+pub const HEADER_BYTES_MOST: usize = 1_024;
+
+/// When a sealed message does not fit so many bytes of lists, no more are told with its refusal.
+pub const STALE_LISTS_BYTES: usize = 256 * 1024;
+
 /// How long a message that expires before it is on disk is given to get there, ms at a time.
 pub const EXPIRY_RETRY_MS: i64 = 50;
 

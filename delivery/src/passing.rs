@@ -4,10 +4,7 @@ use msr_protocol::v2::{Delivery, Entry, Field, Frame, List, MessageId, Rest, Var
 use msr_protocol::{Code, Credential};
 
 use crate::held::Held;
-use crate::{ConnectionId, DeviceIndex, Exchange, Now, Offered, Origin, limits};
-
-/// Flag bit 0 of a message: never queued.
-pub(crate) const REALTIME: u8 = 1;
+use crate::{ConnectionId, DeviceIndex, Exchange, Headers, Now, Offered, Origin, limits};
 
 impl Exchange {
     /// A realtime message: to every device that is connected now, kept nowhere, answered by nobody.
@@ -24,11 +21,13 @@ impl Exchange {
         peers.sort_unstable();
         peers.dedup();
         let devices = peers.iter().filter_map(|peer| self.by_peer.get(peer)).flatten();
-        let connections: Vec<ConnectionId> = devices.filter_map(|index| self.devices.get(index)?.connection).collect();
+        let devices = devices.filter_map(|index| self.devices.get(index));
+        let connected = devices.filter_map(|device| Some((device.connection?, offered.header_for(device)?)));
+        let connected: Vec<(ConnectionId, &[u8])> = connected.collect();
         let to_self = offered.recipients.contains(&from);
-        for other in connections {
+        for (other, header) in connected {
             if other != connection || to_self {
-                self.frame(other, &Frame::Realtime { entry: Rest(&entry) });
+                self.frame(other, &Frame::Realtime { header, entry: Rest(&entry) });
             }
         }
     }
@@ -53,7 +52,7 @@ impl Exchange {
         Entry::Message(delivery(from, id, offered, now)).write(&mut entry);
         let mut peers = offered.recipients.clone();
         peers.push(from);
-        let bytes = u32::try_from(entry.len()).unwrap_or(u32::MAX);
+        let bytes = entry.len() as u64;
         let mut devices = Vec::new();
         for index in peers.iter().filter_map(|peer| self.by_peer.get(peer)).flatten().copied().collect::<Vec<_>>() {
             self.add_if_room(index, bytes, &mut devices);
@@ -61,8 +60,8 @@ impl Exchange {
         devices.sort_unstable();
         devices.dedup();
         if !devices.is_empty() {
-            let held = |bytes, devices: &[DeviceIndex]| Held::message(bytes, devices, None, false);
-            self.enqueue(entry.into(), devices, held, limits::EXPIRE_AFTER_MS, now);
+            let held = |bytes, devices: &[DeviceIndex]| Held::message(bytes, devices, None, false, false);
+            self.enqueue(entry.into(), devices, Headers::default(), held, limits::EXPIRE_AFTER_MS, now);
         }
     }
 

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
 
 use msr_protocol::Credential;
-use msr_protocol::v2::{Field, MessageId, Varint};
+use msr_protocol::v2::{Field, MessageId, Varint, flags as bits};
 
 use crate::commit::{Open, StoredDevice, StoredMark};
 use crate::device::{Device, Mark};
@@ -39,6 +39,8 @@ pub struct RecoveredMessage<'a> {
     pub expires_ms: i64,
     /// For whom it was.
     pub devices: &'a [DeviceIndex],
+    /// How long the header of each of them is, bytes; those it does not reach have none.
+    pub header_bytes: &'a [u16],
 }
 
 /// An exchange that is being filled with the messages of its store.
@@ -117,7 +119,7 @@ impl Exchange {
     }
 
     fn recover_message(&mut self, message: RecoveredMessage<'_>, heirs: &[DeviceIndex], now: Now) {
-        let RecoveredMessage { arrival, bytes, head, expires_ms, devices } = message;
+        let RecoveredMessage { arrival, bytes, head, expires_ms, devices, header_bytes } = message;
         let with_heirs: Vec<DeviceIndex>;
         let devices = if heirs.is_empty() {
             devices
@@ -126,9 +128,11 @@ impl Exchange {
             &with_heirs
         };
         let mut remaining = 0;
-        for index in devices {
+        let last_keyed = devices.iter().zip(header_bytes).filter(|(_, bytes)| **bytes > 0).map(|(index, _)| *index).max();
+        let header_bytes = header_bytes.iter().copied().chain(std::iter::repeat(0));
+        for (index, header_bytes) in devices.iter().zip(header_bytes) {
             if let Some(device) = self.devices.get_mut(index).filter(|device| device.cursor < arrival) {
-                device.push(arrival, bytes);
+                device.push(arrival, bytes, header_bytes);
                 remaining += 1;
             }
         }
@@ -139,7 +143,8 @@ impl Exchange {
             Some(sent) => {
                 let sender = self.by_key.get(&sent.id.device);
                 let origin = sender.map(|device| Origin { device: *device, outbox_epoch: sent.id.outbox_epoch, number: sent.id.number.0 });
-                Held::message(bytes, devices, origin, sent.to_self)
+                let held = Held::message(bytes, devices, origin, sent.to_self, sent.is_targeted);
+                if sent.is_sealed { held.sealed_for(last_keyed) } else { held }
             }
             None => Held::receipt(bytes, devices),
         };
@@ -153,6 +158,8 @@ impl Exchange {
 struct Sent {
     id: MessageId,
     to_self: bool,
+    is_targeted: bool,
+    is_sealed: bool,
 }
 
 impl Sent {
@@ -162,9 +169,9 @@ impl Sent {
         let is_message = u8::read(bytes).ok()? == 0;
         let from = is_message.then(|| Credential::read(bytes).ok())??;
         let id = MessageId::read(bytes).ok()?;
-        let (_timestamp_ms, _flags) = (i64::read(bytes).ok()?, u8::read(bytes).ok()?);
+        let (_timestamp_ms, flags) = (i64::read(bytes).ok()?, u8::read(bytes).ok()?);
         let recipients = Varint::read(bytes).ok()?.0;
         let to_self = (0..recipients).map_while(|_| Credential::read(bytes).ok()).any(|recipient| recipient == from);
-        Some(Self { id, to_self })
+        Some(Self { id, to_self, is_targeted: flags & bits::TARGETED != 0, is_sealed: flags & bits::SEALED != 0 })
     }
 }

@@ -34,6 +34,11 @@ impl Exchange {
 
     /// Forgets a device. Its queue is freed, and senders whose messages it alone still held are told, by [`Exchange::free_retired`].
     pub fn retire(&mut self, index: DeviceIndex) {
+        self.retire_as(index, Code::DeviceRetired);
+    }
+
+    /// The same; its connection, if it has one, is told why.
+    pub(crate) fn retire_as(&mut self, index: DeviceIndex, code: Code) {
         let Some(device) = self.devices.remove(&index) else { return };
         if self.by_key.get(&device.key) == Some(&index) {
             self.by_key.remove(&device.key);
@@ -44,7 +49,7 @@ impl Exchange {
         self.devices_changed(device.credential);
         if let Some(connection) = device.connection {
             self.by_connection.remove(&connection);
-            self.effects.push_back(Effect::Close { connection, code: Code::DeviceRetired });
+            self.effects.push_back(Effect::Close { connection, code });
         }
         self.retiring.insert(index, Retiring { credential: device.credential, queue: device.queue });
     }
@@ -70,7 +75,7 @@ impl Exchange {
 
     fn free(&mut self, arrival: u64, credential: Credential, now: Now) {
         let Some(held) = self.held.remove(&arrival) else { return };
-        let others = held.devices().iter().filter_map(|other| self.devices.get(other));
+        let others = held.devices().iter().filter(|other| held.counts(**other)).filter_map(|other| self.devices.get(other));
         if others.into_iter().all(|other| other.credential != credential) {
             self.report_unless_own_copy(&held, credential, Code::DeviceRetired, now);
         }
@@ -93,7 +98,7 @@ mod tests {
     use msr_protocol::v2::{Entry, Field as _, Frame, frames};
 
     use super::*;
-    use crate::{Batch, ConnectionId, Greeting, Offered, Recovering, Recovery};
+    use crate::{Batch, ConnectionId, Greeting, NoLists, Offered, Recovering, Recovery};
 
     const NOW: Now = Now { monotonic_ms: 0, wall_ms: 1_000 };
     const TTL_MS: i64 = 10_000;
@@ -136,13 +141,14 @@ mod tests {
                 flags: 0,
                 expire_after_ms: 1_000_000,
                 recipients: vec![Credential([2; 16])],
+                device_headers: Vec::new(),
                 reply_to: None,
                 subject: "\"s\"",
                 payload: b"1",
                 live: &BTreeSet::new(),
                 sayable_in_version_1: true,
             };
-            exchange.offer(ConnectionId(1), &offered, NOW);
+            exchange.offer(ConnectionId(1), &offered, &NoLists, NOW);
             commit(&mut exchange);
         }
         exchange
@@ -151,7 +157,7 @@ mod tests {
     fn receipts(exchange: &mut Exchange) -> Vec<u64> {
         let mut numbers = Vec::new();
         while let Some(effect) = exchange.poll_effect() {
-            if let Effect::Entry { connection, arrival, entry } = effect {
+            if let Effect::Entry { connection, arrival, entry, .. } = effect {
                 let Ok(Entry::Receipt(receipt)) = Entry::read(&mut &*entry) else { panic!("only receipts are expected") };
                 assert_eq!(receipt.code, Code::DeviceRetired.number());
                 numbers.push(receipt.number.0);
@@ -193,7 +199,7 @@ mod tests {
         while exchange.free_retired(LATER) {}
         let mut told = Vec::new();
         while let Some(effect) = exchange.poll_effect() {
-            if let Effect::Entry { connection, arrival, entry } = effect {
+            if let Effect::Entry { connection, arrival, entry, .. } = effect {
                 let Ok(Entry::Receipt(receipt)) = Entry::read(&mut &*entry) else { panic!("only receipts are expected") };
                 told.push(receipt.number.0);
                 exchange.acknowledge(connection, arrival, LATER);

@@ -48,7 +48,7 @@ pub(crate) fn v2_frames(data: &[u8]) {
         assert!(rest.starts_with(&written), "{frame:?} is spelled in two ways");
         assert!(written.len() >= HEADER_BYTES);
         rest = &rest[written.len()..];
-        if let Frame::Deliver { entry, .. } | Frame::Realtime { entry } = &frame {
+        if let Frame::Deliver { entry, .. } | Frame::Realtime { entry, .. } = &frame {
             read_entry(entry.0);
         }
     }

@@ -34,13 +34,8 @@ macro_rules! codes {
                 }
             }
 
-            /// What it says to a person.
-            #[must_use]
-            pub fn reason(self) -> &'static str {
-                match self {
-                    $(Self::$name => $reason,)*
-                }
-            }
+            /// What they say, one a line: an address and a length for each would be a third of it.
+            const REASONS: &str = concat!($($reason, "\n",)*);
         }
     };
 }
@@ -90,6 +85,20 @@ codes! {
     DeviceRetired = 418, "The recipient's device was away for too long";
     /// The recipient is connected in version 1 alone, which cannot say the message: bytes, no JSON, or too large.
     NotInVersion1 = 419, "The recipient's client cannot read this";
+    /// The server takes no identity by MD5.
+    KeyRequired = 420, "This server takes identities by key alone";
+    /// The host in a proof is none of the server's names: it was made for another server.
+    WrongHost = 421, "The proof names another server";
+    /// An identity by key on version 1, which has no challenge.
+    Version2Required = 422, "An identity by key needs version 2";
+    /// Another peer, of other words, was registered under this credential before.
+    CredentialTaken = 423, "Another peer has this credential";
+    /// A device list that is not newer than the one the server has.
+    ListConflict = 424, "The device list was changed by another device";
+    /// A device list or a key that is not what it should be, or not signed by whom it should be.
+    InvalidList = 425, "The device list or key is not valid";
+    /// The device was taken off the list of its peer.
+    DeviceRevoked = 426, "This device was revoked";
     /// The WebAssembly module is not loaded yet: `await init()` first.
     NotInitialised = 450, "Not loaded yet: await init() first";
     /// A setting or an argument is not usable.
@@ -104,6 +113,20 @@ codes! {
     Damaged = 455, "What was kept on this device is damaged";
     /// This device has nowhere to keep messages but memory.
     MemoryOnly = 456, "Messages are kept in memory alone";
+    /// The keys of an identity are not derived yet: `await client.identify()` first.
+    NotIdentified = 457, "Not identified yet: await client.identify() first";
+    /// Another key or device than was known of a peer: what is for it waits until that is accepted.
+    PeerChanged = 458, "The keys or devices of the recipient changed: accept them first";
+    /// A recipient has no keys, so nothing can be encrypted for it.
+    NoKeys = 459, "A recipient has no keys to encrypt for";
+    /// A message that this device cannot open, now or ever.
+    CannotOpen = 460, "The message could not be decrypted";
+    /// Something that the account's own key must sign, and the secret is not known here.
+    SecretRequired = 461, "This needs the secret";
+    /// The server showed an older list of devices than before, or two under one number.
+    ListForged = 462, "The server showed a device list that cannot be";
+    /// The keys of this device are gone or cannot be used.
+    NoDeviceKeys = 463, "The keys of this device cannot be used";
     /// The server is going away; another, or the same one later, will answer.
     GoingAway = 503, "The server is going away";
     /// This address has too many connections, or the server has.
@@ -120,6 +143,8 @@ codes! {
     Busy = 509, "Too many large messages at once";
     /// An earlier message of the same device has not come yet.
     OutOfOrder = 520, "An earlier message is missing";
+    /// The device headers are not those that the lists of the recipients ask for; the lists are sent along.
+    StaleDevices = 521, "The recipients' devices have changed";
     /// More messages, faster, than one connection may send.
     RateLimited = 529, "Too many messages at once";
     /// The outbox of the client is full.
@@ -133,6 +158,21 @@ codes! {
 }
 
 impl Code {
+    /// What it says to a person.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        let mut lines_before = Self::ALL.iter().take_while(|code| **code != self).count();
+        let mut start = 0;
+        for (end, _) in Self::REASONS.bytes().enumerate().filter(|(_, byte)| *byte == b'\n') {
+            if lines_before == 0 {
+                return Self::REASONS.get(start..end).unwrap_or_default();
+            }
+            lines_before -= 1;
+            start = end + 1;
+        }
+        ""
+    }
+
     /// The number on the wire.
     #[must_use]
     pub fn number(self) -> u16 {
@@ -185,6 +225,13 @@ mod tests {
             assert_eq!(Code::from_number(code.number()), Some(code));
             assert_eq!(Code::from_close_code(code.close_code()), Some(code));
         }
+    }
+
+    #[test]
+    fn each_has_its_reason() {
+        assert_eq!(Code::REASONS.lines().count(), Code::ALL.len());
+        assert!(Code::ALL.iter().zip(Code::REASONS.lines()).all(|(code, reason)| code.reason() == reason));
+        assert_eq!(Code::NotKept.reason(), "This device could not keep the message");
     }
 
     #[test]

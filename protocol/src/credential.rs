@@ -25,6 +25,14 @@ macro_rules! sixteen_bytes {
         #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub struct $name(pub [u8; 16]);
 
+        impl $name {
+            /// 32 hex digits, as [`fmt::Display`] spells them, without what formatting brings along.
+            #[must_use]
+            pub fn to_hex(self) -> String {
+                hex::encode(self.0)
+            }
+        }
+
         impl FromStr for $name {
             type Err = HexError;
 
@@ -35,7 +43,7 @@ macro_rules! sixteen_bytes {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&hex::encode(self.0))
+                f.write_str(&self.to_hex())
             }
         }
 

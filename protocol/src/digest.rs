@@ -24,7 +24,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_nothing() {
-        assert_eq!(hash_secret(""), "d41d8cd98f00b204e9800998ecf8427e");
+    fn as_in_the_rfc() {
+        for (text, digest) in [
+            ("", "d41d8cd98f00b204e9800998ecf8427e"),
+            ("abc", "900150983cd24fb0d6963f7d28e17f72"),
+            ("message digest", "f96b697d7cb7938d525a2f31aaf161d0"),
+            ("abcdefghijklmnopqrstuvwxyz", "c3fcd3d76192e4007dfb496cca67e13b"),
+            ("12345678901234567890123456789012345678901234567890123456789012345678901234567890", "57edf4a22be3c955ac49da2e2107b67a"),
+        ] {
+            assert_eq!(hash_secret(text), digest);
+        }
     }
 }

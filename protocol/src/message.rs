@@ -62,9 +62,9 @@ impl Message {
         let length = 64 + opening.iter().chain(&more).map(|part| part.len()).sum::<usize>();
         let mut text = String::with_capacity(length);
         text.push_str("{\"checksum\":\"");
-        text.push_str(&checksum.to_string());
+        text.push_str(&checksum.to_hex());
         text.push_str("\",");
-        text.push_str(&opening[0][1..]);
+        text.push_str(opening[0].strip_prefix('{').unwrap_or_default());
         text.extend(opening[1..].iter().chain(&more).copied());
         text.push('}');
         text

@@ -33,7 +33,7 @@ impl Default for Peer {
         Self {
             name: JsonText::empty_string(),
             email: JsonText::empty_string(),
-            secret: JsonText::plain_string(digest::hash_secret("")),
+            secret: JsonText::plain_string(&digest::hash_secret("")),
             location: Location::default(),
             publish: false,
         }
@@ -72,14 +72,19 @@ impl Peer {
     /// The JSON text of the peer in dialect A, members in the original's order.
     #[must_use]
     pub fn to_text(&self) -> String {
-        format!(
-            r#"{{"credential":"{}","name":{},"email":{},"secret":{},"location":{},"publish":{}}}"#,
-            self.credential(),
-            self.name,
-            self.email,
-            self.secret,
-            self.location.0,
-            self.publish
-        )
+        [
+            "{\"credential\":\"",
+            &self.credential().to_hex(),
+            "\",\"name\":",
+            self.name.as_str(),
+            ",\"email\":",
+            self.email.as_str(),
+            ",\"secret\":",
+            self.secret.as_str(),
+            ",\"location\":",
+            self.location.0.as_str(),
+            if self.publish { ",\"publish\":true}" } else { ",\"publish\":false}" },
+        ]
+        .concat()
     }
 }

@@ -1,8 +1,8 @@
 //! The msgsrouter server: who may connect, who is who, and what goes to whom.
 //!
 //! [`switch`] routes between connections, [`delivery`] keeps what waits for devices, [`store`] remembers peers over a
-//! restart. None of them knows HTTP or TLS: those are the outside of the server, which hands each accepted connection to
-//! the switch.
+//! restart, [`keys`] what peers with keys have signed. None of them knows HTTP or TLS: those are the outside of the
+//! server, which hands each accepted connection to the switch.
 //!
 //! A connection goes through [`listener`] (accepted, counted by [`admission`], TLS), [`http`] (pages, `/healthz`,
 //! `/origin`) and, when it is a WebSocket of an allowed [`origin`], on to [`switch`]. [`server`] puts it all together:
@@ -28,6 +28,7 @@ pub mod conformance;
 pub mod delivery;
 pub mod geoip;
 pub mod http;
+pub mod keys;
 pub mod limits;
 pub mod listener;
 pub mod log;

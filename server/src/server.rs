@@ -18,14 +18,15 @@ use crate::config::Config;
 use crate::delivery::StoredQueues;
 use crate::geoip::{GeoIp, GeoIpError};
 use crate::http::{App, router};
+use crate::keys::StoredKeys;
 use crate::limits::HTTP_CLOSE_MS;
 use crate::listener::{self, Connections};
 use crate::log::LogRate;
 use crate::origin::OriginPolicy;
-use crate::own_hosts::own_hosts;
+use crate::own_hosts::{OwnNames, own_hosts};
 use crate::phase::{Phase, Phases};
 use crate::store::{PeerStore, StoreError};
-use crate::switch::Switch;
+use crate::switch::{Rules, Switch};
 use crate::tls::{Tls, TlsError};
 
 /// Why a server did not start.
@@ -119,17 +120,19 @@ impl Server {
         let (listener, address) = listen(&config.host, config.port).await?;
         let stores = tokio::task::spawn_blocking(move || {
             let peers = PeerStore::open(&store, ttl, clock::wall_ms())?;
+            let keys = StoredKeys::open(&store)?;
             let folder = store.join(QUEUES_FOLDER);
             let queues = StoredQueues::open(&folder).map_err(|source| StartError::Queues { folder, source })?;
-            Ok::<_, StartError>((peers, queues))
+            Ok::<_, StartError>((peers, queues, keys))
         });
         let (phase, phases) = Phases::new();
-        let origins =
-            config.origins.unwrap_or_else(|| OriginPolicy::own(tls.is_some(), address.port(), own_hosts(&config.host, address.ip())));
+        let own = own_hosts(&config.host, address.ip());
+        let names = OwnNames::new(own.clone(), &config.hosts, address.port());
+        let origins = config.origins.unwrap_or_else(|| OriginPolicy::own(tls.is_some(), address.port(), own));
         tracing::info!(%origins, "pages of these origins may connect");
-        let (peers, queues) = stores.await??;
+        let (peers, queues, keys) = stores.await??;
         let app = App {
-            switch: Switch::new(peers, queues, config.rate),
+            switch: Switch::new(peers, queues, keys, Rules { rate: config.rate, identities: config.identities, names }),
             origins: Arc::new(origins),
             geoip,
             phases,

@@ -80,7 +80,13 @@ fn constants(path: &str, known: &mut BTreeMap<String, u64>) {
 #[test]
 fn the_tables_of_limits() {
     let mut known = BTreeMap::new();
-    for path in ["delivery/src/limits.rs", "server/src/delivery/limits.rs", "server/src/switch/v2/limits.rs"] {
+    for path in [
+        "delivery/src/limits.rs",
+        "server/src/delivery/limits.rs",
+        "server/src/switch/v2/limits.rs",
+        "crypto/src/limits.rs",
+        "server/src/keys/limits.rs",
+    ] {
         constants(path, &mut known);
     }
     let mut told = 0;

@@ -11,8 +11,23 @@ pub struct Message {
     pub expiry_ms: u64,
     /// Indexes of the devices it waits for.
     pub devices: Box<[u32]>,
+    /// What each of them gets beside the entry, in their order; those it does not reach get nothing. Empty costs nothing.
+    pub headers: Box<[Bytes]>,
     /// The entry exactly as it goes over the wire.
     pub entry: Bytes,
+}
+
+impl Message {
+    /// The bytes of all headers.
+    pub(crate) fn header_bytes(&self) -> usize {
+        self.headers.iter().map(Bytes::len).sum()
+    }
+
+    /// The devices, each with its header.
+    pub(crate) fn with_headers(&self) -> impl Iterator<Item = (u32, &[u8])> {
+        let header = |place| self.headers.get(place).map_or(&[] as &[u8], |header: &Bytes| header.as_ref());
+        self.devices.iter().enumerate().map(move |(place, device)| (*device, header(place)))
+    }
 }
 
 /// One device of one peer.
@@ -77,7 +92,7 @@ impl Batch {
 
     /// Puts a message. When the same commit deletes it again, its entry is not written.
     pub fn message(&mut self, message: Message) -> &mut Self {
-        self.bytes += message.entry.len() + 8 * message.devices.len();
+        self.bytes += message.entry.len() + message.header_bytes() + 8 * message.devices.len();
         self.growing(Change::Message(message))
     }
 

@@ -21,7 +21,7 @@ pub use disk::{DiskStore, Options, Usage, check_payload, check_segment};
 pub use error::{Place, StoreError};
 pub use group::{Busy, Completion, Group, GroupCommit};
 pub use memory::{Fault, MemoryDisk, MemoryStore};
-pub use reader::Reader;
+pub use reader::{Reader, Stored};
 pub use recovered::{Recovered, Upload, Waiting, WaitingList};
 pub use state::Starts;
 

@@ -6,8 +6,11 @@ pub const SEGMENT_BYTES: u64 = 32 << 20;
 /// A segment is at least this many times as large as the checkpoint it begins with, which bounds what checkpoints cost.
 pub const SEGMENT_CHECKPOINTS: u64 = 8;
 
-/// The largest entry of a message and the largest piece of an upload.
+/// The largest entry of a message, its headers included, and the largest piece of an upload.
 pub const ENTRY_BYTES: usize = 16 << 20;
+
+/// The longest header of one device.
+pub const HEADER_BYTES: usize = 4 << 10;
 
 /// The largest commit.
 pub const COMMIT_BYTES: usize = 256 << 20;

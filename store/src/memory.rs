@@ -158,7 +158,8 @@ impl Contents {
         let mut waiting = WaitingList::default();
         for message in self.messages.values() {
             let shared = self.state.shares.get(&message.arrival).map(Vec::as_slice).unwrap_or_default();
-            let devices = message.devices.iter().chain(shared).copied();
+            let own = message.with_headers().map(|(device, header)| (device, header.len() as u16));
+            let devices = own.chain(shared.iter().map(|device| (*device, 0)));
             waiting.push(message.arrival, message.expiry_ms, message.entry.len() as u32, devices);
         }
         let offsets = |upload: u64| self.pieces.range((upload, 0)..=(upload, u64::MAX)).map(|((_, offset), _)| *offset).collect();
@@ -181,6 +182,12 @@ pub(crate) fn bodies(contents: &Mutex<Contents>, keys: &[Key]) -> Vec<Option<Byt
         Key::Piece(upload, offset) => contents.pieces.get(&(*upload, *offset)).cloned(),
     };
     keys.iter().map(body).collect()
+}
+
+/// Shows each of these messages that is there.
+pub(crate) fn messages(contents: &Mutex<Contents>, arrivals: &[u64], see: impl FnMut(&Message)) {
+    let contents = lock(contents);
+    arrivals.iter().filter_map(|arrival| contents.messages.get(arrival)).for_each(see);
 }
 
 fn broken() -> StoreError {

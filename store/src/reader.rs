@@ -4,7 +4,12 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use bytes::Bytes;
 
-use crate::{StoreError, disk::index::Index, memory, record::Key};
+use crate::{
+    StoreError,
+    disk::index::Index,
+    memory,
+    record::{Key, Record},
+};
 
 /// Reads committed entries and pieces. Cheap to clone, usable from any thread.
 #[derive(Debug, Clone)]
@@ -16,6 +21,26 @@ pub(crate) enum Source {
     Memory(Arc<Mutex<memory::Contents>>),
 }
 
+/// A message while it is read.
+#[derive(Debug)]
+pub struct Stored<'a> {
+    /// Its entry.
+    pub entry: &'a [u8],
+    headers: Vec<(u32, &'a [u8])>,
+}
+
+impl<'a> Stored<'a> {
+    pub(crate) fn new(entry: &'a [u8], devices: impl Iterator<Item = (u32, &'a [u8])>) -> Self {
+        Self { entry, headers: devices.filter(|(_, header)| !header.is_empty()).collect() }
+    }
+
+    /// What a device gets beside the entry.
+    #[must_use]
+    pub fn header(&self, device: u32) -> &'a [u8] {
+        self.headers.iter().find(|(index, _)| *index == device).map_or(&[], |(_, header)| header)
+    }
+}
+
 impl Reader {
     /// The entries of messages, each `None` when it is not (or no longer) there. Neighbours on disk are fetched together.
     ///
@@ -24,6 +49,47 @@ impl Reader {
     pub fn read(&self, arrivals: &[u64]) -> Result<Vec<Option<Bytes>>, StoreError> {
         let keys: Vec<Key> = arrivals.iter().map(|arrival| Key::Message(*arrival)).collect();
         self.bodies(&keys)
+    }
+
+    /// Shows each of these messages that is there, with its headers, in the order in which they lie. However many headers there are, few
+    /// messages are in memory at a time.
+    ///
+    /// # Errors
+    /// As [`Self::read`]; some may have been shown by then.
+    pub fn visit(&self, arrivals: &[u64], mut see: impl FnMut(u64, &Stored<'_>)) -> Result<(), StoreError> {
+        match &self.0 {
+            Source::Disk(index) => {
+                let keys: Vec<Key> = arrivals.iter().map(|arrival| Key::Message(*arrival)).collect();
+                crate::disk::reading::visit(index, &keys, |_place, _bytes, record| {
+                    if let Record::Message(message) = record {
+                        see(message.arrival, &Stored::new(message.entry, message.devices()));
+                    }
+                })
+            }
+            Source::Memory(contents) => {
+                memory::messages(contents, arrivals, |message| see(message.arrival, &Stored::new(&message.entry, message.with_headers())));
+                Ok(())
+            }
+        }
+    }
+
+    /// The header of one device alone, of a message with an entry of that many bytes, which is not read; `None` when the message is not
+    /// (or no longer) there.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when it cannot be read or is not what was written.
+    pub fn read_header(&self, arrival: u64, entry_bytes: u32, device: u32) -> Result<Option<Bytes>, StoreError> {
+        match &self.0 {
+            Source::Disk(index) => crate::disk::reading::header(index, arrival, entry_bytes, device),
+            Source::Memory(contents) => {
+                let mut header = None;
+                memory::messages(contents, &[arrival], |message| {
+                    let own = message.with_headers().find(|(index, _)| *index == device).map_or(&[] as &[u8], |(_, own)| own);
+                    header = Some(Bytes::copy_from_slice(own));
+                });
+                Ok(header)
+            }
+        }
     }
 
     /// Part of the entry of a message, from `offset` on, `bytes` of it or as many as there are; `None` when the message is not (or

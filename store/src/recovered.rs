@@ -45,6 +45,8 @@ pub struct Waiting<'a> {
     pub bytes: u32,
     /// Indexes of the devices it was put for and shared with. Which of them acknowledged it, their cursors say.
     pub devices: &'a [u32],
+    /// How long the header of each of them is, in bytes, in their order; empty when none has one.
+    pub header_bytes: &'a [u16],
 }
 
 /// Messages in the order of their arrival, held compactly.
@@ -52,6 +54,7 @@ pub struct Waiting<'a> {
 pub struct WaitingList {
     rows: Vec<Row>,
     devices: Vec<u32>,
+    header_bytes: Vec<u16>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -61,7 +64,12 @@ struct Row {
     bytes: u32,
     devices_at: u32,
     device_count: u32,
+    /// [`NONE`] without headers.
+    header_bytes_at: u32,
 }
+
+/// No place.
+const NONE: u32 = u32::MAX;
 
 impl WaitingList {
     /// How many.
@@ -79,17 +87,27 @@ impl WaitingList {
     /// The messages, lowest arrival first.
     pub fn iter(&self) -> impl Iterator<Item = Waiting<'_>> {
         self.rows.iter().map(|row| {
-            let at = row.devices_at as usize;
-            let devices = self.devices.get(at..at + row.device_count as usize).unwrap_or_default();
-            Waiting { arrival: row.arrival, expiry_ms: row.expiry_ms, bytes: row.bytes, devices }
+            let range = |at: u32| at as usize..at as usize + row.device_count as usize;
+            let devices = self.devices.get(range(row.devices_at)).unwrap_or_default();
+            let header_bytes = self.header_bytes.get(range(row.header_bytes_at)).unwrap_or_default();
+            Waiting { arrival: row.arrival, expiry_ms: row.expiry_ms, bytes: row.bytes, devices, header_bytes }
         })
     }
 
-    pub(crate) fn push(&mut self, arrival: u64, expiry_ms: u64, bytes: u32, devices: impl Iterator<Item = u32>) {
-        let devices_at = self.devices.len();
-        self.devices.extend(devices);
-        let device_count = (self.devices.len() - devices_at) as u32;
-        self.rows.push(Row { arrival, expiry_ms, bytes, devices_at: devices_at as u32, device_count });
+    /// Appends a message with its devices, each with the length of its header.
+    pub(crate) fn push(&mut self, arrival: u64, expiry_ms: u64, bytes: u32, devices: impl Iterator<Item = (u32, u16)>) {
+        let (devices_at, header_bytes_at) = (self.devices.len() as u32, self.header_bytes.len());
+        for (device, header_bytes) in devices {
+            self.devices.push(device);
+            self.header_bytes.push(header_bytes);
+        }
+        let device_count = self.devices.len() as u32 - devices_at;
+        let mut row = Row { arrival, expiry_ms, bytes, devices_at, device_count, header_bytes_at: header_bytes_at as u32 };
+        if self.header_bytes.iter().skip(header_bytes_at).all(|bytes| *bytes == 0) {
+            self.header_bytes.truncate(header_bytes_at);
+            row.header_bytes_at = NONE;
+        }
+        self.rows.push(row);
     }
 
     pub(crate) fn sort(&mut self) {

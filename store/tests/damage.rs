@@ -192,7 +192,13 @@ fn a_bit_flipped_under_an_open_store_is_reported_by_the_read() {
     let (mut store, _) = DiskStore::open(folder.path(), &Options::default()).unwrap();
     let mut batch = Batch::new();
     for arrival in 1..=3u64 {
-        batch.message(Message { arrival, expiry_ms: 0, devices: [1].into(), entry: vec![arrival as u8; 300].into() });
+        batch.message(Message {
+            arrival,
+            expiry_ms: 0,
+            devices: [1].into(),
+            headers: Box::default(),
+            entry: vec![arrival as u8; 300].into(),
+        });
     }
     store.commit(&[batch]).unwrap();
     let path = segments(folder.path()).pop().unwrap();
@@ -228,10 +234,10 @@ fn a_later_version_is_refused() {
     drop(DiskStore::open(folder.path(), &Options::default()).unwrap());
     let path = segments(folder.path()).pop().unwrap();
     let mut bytes = fs::read(&path).unwrap();
-    bytes[8] = 2;
+    bytes[8] = 3;
     let crc = crc32fast::hash(&bytes[..60]);
     bytes[60..64].copy_from_slice(&crc.to_le_bytes());
     fs::write(&path, bytes).unwrap();
     let error = DiskStore::open(folder.path(), &Options::default()).unwrap_err();
-    assert!(matches!(error, StoreError::Version { found: 2, supported: 1 }), "{error}");
+    assert!(matches!(error, StoreError::Version { found: 3, supported: 2 }), "{error}");
 }

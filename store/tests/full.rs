@@ -66,7 +66,13 @@ impl Filled {
             let mut put = BTreeMap::new();
             for _ in 0..self.rng.usize(1..5) {
                 let entry = Bytes::from(vec![self.rng.u8(..); self.rng.usize(self.sizes.clone())]);
-                batch.message(Message { arrival: self.next, expiry_ms: 1, devices: [1, 2].into(), entry: entry.clone() });
+                batch.message(Message {
+                    arrival: self.next,
+                    expiry_ms: 1,
+                    devices: [1, 2].into(),
+                    headers: Box::default(),
+                    entry: entry.clone(),
+                });
                 put.insert(self.next, entry);
                 self.next += 1;
             }

@@ -28,7 +28,9 @@ impl Storage for Gated {
 
 fn put(arrival: u64, bytes: usize) -> Batch {
     let mut batch = Batch::new();
-    batch.message(Message { arrival, expiry_ms: 0, devices: [1].into(), entry: vec![7; bytes].into() }).mark(1, 1, arrival);
+    batch
+        .message(Message { arrival, expiry_ms: 0, devices: [1].into(), headers: Box::default(), entry: vec![7; bytes].into() })
+        .mark(1, 1, arrival);
     batch
 }
 

@@ -8,7 +8,13 @@ fn check(store: &mut impl Storage, after: impl FnOnce(&Reader)) {
     let entry: Bytes = (0..100_000_u32).map(|place| (place % 251) as u8).collect();
     let mut batch = Batch::new();
     for arrival in 1..=3 {
-        batch.message(Message { arrival, expiry_ms: 1, devices: Box::new([1, 300, 70_000]), entry: entry.clone() });
+        batch.message(Message {
+            arrival,
+            expiry_ms: 1,
+            devices: Box::new([1, 300, 70_000]),
+            headers: Box::default(),
+            entry: entry.clone(),
+        });
     }
     store.commit(&[batch]).unwrap();
     let reader = store.reader();

@@ -189,7 +189,7 @@ for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
 
 for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
   test(`nor in what is on its way, on a desk and on a phone, ${colorScheme}`, async () => {
-    const gate = await openGate(stage.server);
+    const gate = openGate(stage.server);
     const [ada, bo, away] = await Promise.all([stage.page({ bypassCSP: true, colorScheme }), stage.page(), stage.page()]);
     const names = [`Ada under way ${colorScheme}`, `Bo under way ${colorScheme}`, `Chiara under way ${colorScheme}`];
     const check = async (where) => {

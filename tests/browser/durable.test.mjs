@@ -60,33 +60,33 @@ let peers = 0;
 beforeEach(() => peers++);
 
 /** Opens a page with a client of that name, and what it heard; `via` is another way to the server. */
-async function open(name, { prepare, window = context, via } = {}) {
+async function open(name, { prepare, window = context, via, identity } = {}) {
   const page = await window.newPage();
   page.setDefaultTimeout(TIMEOUT_MS);
   await page.addInitScript(countWrites);
   if (prepare) await page.addInitScript(prepare);
-  await load(page, name, { via });
+  await load(page, name, { via, identity });
   return page;
 }
 
 /** Loads it, or loads it again. */
-async function load(page, name, { reload = false, via = server.webSocketUrl } = {}) {
+async function load(page, name, { reload = false, via = server.webSocketUrl, identity } = {}) {
   await (reload ? page.reload() : page.goto(site.origin));
-  await start(page, name, via);
+  await start(page, name, via, identity);
 }
 
 /** Makes the client in a page or a frame. */
-async function start(page, name, via = server.webSocketUrl) {
-  await page.evaluate(async ([server, name, email]) => {
+async function start(page, name, via = server.webSocketUrl, identity = 'key') {
+  await page.evaluate(async ([server, name, email, identity]) => {
     const { Client } = await import('/package/index.js');
-    const client = new Client({ server, name, email, secret: name, device: name });
+    const client = new Client({ server, name, email, secret: name, device: name, identity });
     Object.assign(globalThis, { client, messages: [], errors: [], receipts: [], gaps: 0 });
     client.onmessage = ({ content }) => messages.push(content);
     client.addEventListener('error', ({ detail }) => errors.push(detail.code));
     client.addEventListener('receipt', ({ detail }) => receipts.push(detail));
     client.addEventListener('gap', () => (globalThis.gaps += 1));
     client.connect().catch(() => {});
-  }, [via, name, `${peers}@example.org`]);
+  }, [via, name, `${peers}@example.org`, identity]);
 }
 
 const registered = (page) => untilIn(page, () => client.state === 2);
@@ -125,8 +125,8 @@ async function came(page, count) {
   return messages(page);
 }
 
-test('a message is on disk before it is sent', async () => {
-  const page = await open('Ann', { prepare: () => {
+for (const identity of ['md5', 'key']) test(`a message is on disk before it is sent: ${identity}`, async () => {
+  const page = await open('Ann', { identity, prepare: () => {
     globalThis.log = [];
     const { transaction } = IDBDatabase.prototype;
     IDBDatabase.prototype.transaction = function (stores, mode, options) {
@@ -146,8 +146,12 @@ test('a message is on disk before it is sent', async () => {
   const log = await page.evaluate(() => log);
   assert.ok(log.includes('relaxed'), 'what was handled waits for no disk');
   const sent = log.indexOf(SEND);
-  // The identity before the registration, the message before its frame.
-  assert.deepEqual(log.slice(0, sent).filter((entry) => entry === 'strict').length, 2);
+  const writes = log.slice(0, sent).filter((entry) => typeof entry === 'string');
+  // The identity before the registration, the message before its frame; with keys those of the device before the
+  // registration as well, the prekeys before others get them, what the message was sealed with, and its number.
+  if (identity === 'md5') assert.deepEqual(writes.filter((durability) => durability === 'strict').length, 2);
+  else assert.ok(writes.filter((durability) => durability === 'strict').length >= 5, writes.join());
+  assert.equal(writes.at(-1), 'strict');
   assert.deepEqual(await page.evaluate(() => errors), []);
 });
 
@@ -167,7 +171,7 @@ test('what was sent without a server arrives once and in order, over a reload', 
 
 test('a page goes offline, sends a thousand, is closed; a day later all arrive, once, in order', async (t) => {
   const count = 1_000;
-  const gate = await openGate(server);
+  const gate = openGate(server);
   const profile = await Profile.make();
   try {
     const bob = await open('Bob');

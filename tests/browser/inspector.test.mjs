@@ -10,7 +10,7 @@ const stage = setUp();
 
 test('frames show as they pass, can be filtered, paused and cleared', async () => {
   const page = await stage.page();
-  await signIn(page, stage.server, { name: 'Ada' });
+  await signIn(page, stage.server, { name: 'Ada', md5: true });
   await page.getByRole('button', { name: 'Note to self' }).first().click();
   await page.locator('#inspect').click();
   await say(page, 'look at this');
@@ -43,11 +43,28 @@ test('frames show as they pass, can be filtered, paused and cleared', async () =
   assert.deepEqual(page.troubles, []);
 });
 
+test('of an encrypted message no more shows than the server sees', async () => {
+  const page = await stage.page();
+  await signIn(page, stage.server, { name: 'Ada Sealed' });
+  await page.getByRole('button', { name: 'Note to self' }).first().click();
+  await page.locator('#inspect').click();
+  await say(page, 'look at this');
+  await status(page, 'look at this', 'delivered');
+  for (const [direction, name] of [['out', 'Send'], ['in', 'Deliver']]) {
+    const row = page.locator('#frames li', { has: page.locator(`.direction.${direction}`) }).filter({ has: page.locator('.frame-subject', { hasText: name }) }).filter({ hasText: 'encrypted' });
+    await row.first().locator('summary').click();
+    const shown = JSON.parse((await row.first().locator('.json').textContent()) ?? '');
+    assert.equal(shown.subject, '');
+    assert.match(shown.content, /^\d+ bytes, encrypted$/u);
+  }
+  assert.doesNotMatch((await page.locator('#frames').textContent()) ?? '', /look at this|unreadable|unknown 0x/u);
+});
+
 test('the registration shows, the hash of the secret in it does not', async () => {
-  const gate = await openGate(stage.server);
+  const gate = openGate(stage.server);
   try {
     const page = await stage.page();
-    await signIn(page, stage.server, { name: 'Bo', secret: 'secret', via: gate.webSocketUrl });
+    await signIn(page, stage.server, { name: 'Bo', secret: 'secret', via: gate.webSocketUrl, md5: true });
     await page.locator('#inspect').click();
     gate.pull();
     await page.locator('#banner', { hasText: 'Connection lost' }).waitFor();

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { bubble, connected, credentialOf, openConversation, openWith, reconnected, say, signIn, startWith, status } from './harness/app.mjs';
+import { openPage } from './harness/browser.mjs';
 import { openGate } from './harness/gate.mjs';
 import { setUp } from './harness/setup.mjs';
 
@@ -16,7 +17,10 @@ const meta = (page, text) => bubble(page, text).locator('.meta');
 const file = (name, bytes = FILE_BYTES, fill = 7) => ({ name, mimeType: 'application/octet-stream', buffer: Buffer.alloc(bytes, fill) });
 
 /** Leaves the page, as somebody who closes the window. */
-const leave = (page) => page.context().close();
+const leave = (page) => page.close();
+
+/** Comes back on the same device: what was encrypted for it nobody else reads. */
+const comeBack = (page) => openPage(page.context());
 
 test('a receipt changes while it is looked at: on the server, delivered, expired, refused', async () => {
   const [ada, bo] = await Promise.all([stage.page(), stage.page()]);
@@ -33,7 +37,7 @@ test('a receipt changes while it is looked at: on the server, delivered, expired
   await meta(ada, 'for now').getByText('Nobody came for it within its time. (416)').waitFor();
   await ada.locator('#keep-for').selectOption({ label: '7 days' });
 
-  const back = await stage.page();
+  const back = await comeBack(bo);
   await signIn(back, stage.server, { name: 'Bo Receipt' });
   await status(ada, 'for later', 'delivered');
   await meta(ada, 'for later').getByText('Delivered').waitFor();
@@ -60,7 +64,7 @@ test('of several receivers each has a line of its own', async () => {
   const line = (name) => meta(ada, 'to both').locator('dl div', { hasText: name }).locator('dd');
   assert.equal(await line('Bo Group').textContent(), 'delivered');
   assert.equal(await line('Chiara Group').textContent(), 'on the server');
-  await signIn(await stage.page(), stage.server, { name: 'Chiara Group' });
+  await signIn(await comeBack(chiara), stage.server, { name: 'Chiara Group' });
   await meta(ada, 'to both').getByText('Delivered to all').waitFor();
   assert.equal(await line('Chiara Group').textContent(), 'delivered');
   assert.deepEqual(ada.troubles, []);
@@ -77,7 +81,7 @@ test('receipts go on changing after a reload', async () => {
   await connected(ada);
   await openConversation(ada, 'Bo Again');
   await status(ada, 'still watched', 'queued');
-  const back = await stage.page();
+  const back = await comeBack(bo);
   await signIn(back, stage.server, { name: 'Bo Again' });
   await status(ada, 'still watched', 'delivered');
   await openConversation(back, 'Ada Again');
@@ -111,7 +115,7 @@ test('the devices show as they come and go, and can be retired', async () => {
 });
 
 test('a large file has a bar on both sides, and arrives whole', async () => {
-  const cable = await openGate(stage.server, { chunkMs: 5 });
+  const cable = openGate(stage.server, { chunkMs: 5 });
   const [ada, bo] = await Promise.all([stage.page(), stage.page()]);
   await Promise.all([signIn(ada, stage.server, { name: 'Ada Large' }), signIn(bo, stage.server, { name: 'Bo Large', via: cable.webSocketUrl })]);
   await openWith(ada, 'Bo Large');
@@ -148,7 +152,7 @@ test('a large file has a bar on both sides, and arrives whole', async () => {
 });
 
 test('the outbox lists what waits, and takes one back', async () => {
-  const gate = await openGate(stage.server);
+  const gate = openGate(stage.server);
   try {
     const [ada, bo] = await Promise.all([stage.page(), stage.page()]);
     await Promise.all([signIn(ada, stage.server, { name: 'Ada Waits', via: gate.webSocketUrl }), signIn(bo, stage.server, { name: 'Bo Waits' })]);
@@ -173,7 +177,7 @@ test('the outbox lists what waits, and takes one back', async () => {
 });
 
 test('an outbox that is full says so, until there is room again', async () => {
-  const gate = await openGate(stage.server);
+  const gate = openGate(stage.server);
   // On disk, where the browser reads them itself: a file that is given to it by the test takes seconds.
   const folder = await mkdtemp(join(tmpdir(), 'msr-files-'));
   const choose = async (page, name) => {

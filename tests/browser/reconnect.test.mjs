@@ -56,7 +56,7 @@ test('a note to self written while the server is down comes back through it', as
     await server.restart();
     await reconnected(page);
     await status(page, 'remember this', 'delivered');
-    await page.locator('#frames li', { has: page.locator('.direction.in') }).filter({ hasText: 'remember this' }).waitFor();
+    await page.locator('#frames li', { has: page.locator('.direction.in') }).filter({ has: page.locator('.frame-subject', { hasText: /^Deliver$/u }) }).first().waitFor();
   } finally {
     await server.stop();
   }
@@ -64,7 +64,7 @@ test('a note to self written while the server is down comes back through it', as
 
 test('what waits is delivered to whoever was back first', async () => {
   const server = await Server.start();
-  const gate = await openGate(server);
+  const gate = openGate(server);
   try {
     const [ada, bo] = await Promise.all([newPage(browser), newPage(browser)]);
     await Promise.all([signIn(ada, server, { name: 'Ada', via: gate.webSocketUrl }), signIn(bo, server, { name: 'Bo' })]);
@@ -92,7 +92,7 @@ test('what waits is delivered to whoever was back first', async () => {
 
 test('what is unsent when the page is left is sent by itself after the reload', async () => {
   const server = await Server.start();
-  const gate = await openGate(server);
+  const gate = openGate(server);
   try {
     const page = await newPage(browser);
     const asked = [];
@@ -127,7 +127,7 @@ test('what is unsent when the page is left is sent by itself after the reload', 
 
 test('who leaves with something unsent that no disk has is asked', async () => {
   const server = await Server.start();
-  const gate = await openGate(server);
+  const gate = openGate(server);
   try {
     const page = await newPage(browser);
     await page.addInitScript(() => {

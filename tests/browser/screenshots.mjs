@@ -19,7 +19,7 @@ const NAMES = ['Ada Lindqvist', 'Bo Andersson', 'Chiara Conti', 'Dmitri Sokolov'
 
 const [server, browser] = await Promise.all([Server.start(), launch()]);
 // Ada's cable is slow enough to see a large file pass.
-const cable = await openGate(server, { chunkMs: 15 });
+const cable = openGate(server, { chunkMs: 15 });
 try {
   const pages = await Promise.all(NAMES.map(() => newPage(browser, { viewport: { width: 1440, height: 900 } })));
   const [ada, bo, chiara] = pages;
@@ -32,6 +32,12 @@ try {
     console.log(`${path} ${(png.length / 1000).toFixed(0)} kB`);
   };
   const extra = ALL ? shoot : async () => {};
+  /** What is told of new devices is looked at. @param {import('playwright-core').Page} [page] */
+  const seen = async (page = ada) => {
+    const told = page.locator('.notice .seen:visible, .alert button:has-text("It was me")');
+    await told.first().waitFor();
+    while (await told.count()) await told.first().click();
+  };
 
   await ada.goto(server.url);
   await ada.locator('#sign-in').waitFor();
@@ -61,6 +67,7 @@ try {
     sensor.bye();
   }, bos);
   await ada.locator('.bubble.data').waitFor();
+  await seen();
   await ada.locator('#ask').click();
   await say(ada, 'Cool enough. Shall we show it to the others?');
   await bubble(bo, 'Cool enough').getByRole('button', { name: 'Yes' }).click();
@@ -78,6 +85,7 @@ try {
   // A second device that is away, and a file on its way.
   const other = await newPage(browser);
   await signIn(other, server, { name: NAMES[0] });
+  await seen();
   await other.context().close();
   await ada.setViewportSize({ width: 1280, height: 800 });
   await ada.locator('#file').setInputFiles({ name: 'cellar-2026.csv', mimeType: 'text/csv', buffer: Buffer.alloc(12_000_000, 49) });
@@ -94,12 +102,20 @@ try {
   await ada.locator('#inspect').click();
   await say(ada, 'Watch the frames now.');
   await status(ada, 'Watch the frames', 'delivered');
-  await ada.locator('#frames summary', { hasText: 'talk' }).click();
+  await ada.locator('#frames summary', { hasText: 'Send' }).last().click();
   await ada.locator('#frames .json').waitFor();
   await extra('inspector-dark');
   await ada.emulateMedia({ colorScheme: 'light' });
   await extra('inspector');
   await ada.locator('#inspector-close').click();
+  if (ALL) {
+    await ada.setViewportSize({ width: 1280, height: 800 });
+    await ada.locator('.safety').scrollIntoViewIfNeeded();
+    await extra('safety');
+    await ada.emulateMedia({ colorScheme: 'dark' });
+    await extra('safety-dark');
+    await ada.emulateMedia({ colorScheme: 'light' });
+  }
 
   await ada.setViewportSize({ width: 390, height: 844 });
   await shoot('phone');
@@ -110,6 +126,11 @@ try {
     await extra('phone-details-dark');
     await ada.emulateMedia({ colorScheme: 'light' });
     await extra('phone-details');
+    await ada.locator('.safety').scrollIntoViewIfNeeded();
+    await extra('phone-safety');
+    await ada.emulateMedia({ colorScheme: 'dark' });
+    await extra('phone-safety-dark');
+    await ada.emulateMedia({ colorScheme: 'light' });
     await ada.locator('#details [data-back]').click();
     await ada.locator('#talk').waitFor();
     await ada.locator('#talk [data-back]').click();

@@ -44,13 +44,14 @@ test('without being asked nothing keeps the secret', async () => {
 test('signing out forgets the secret and what was said', async () => {
   const page = await stage.page();
   await signIn(page, stage.server, { name: 'Ada Ends', keep: true, secret: 'unforgettable words' });
-  assert.match(await stored(page), /unforgettable/u);
+  assert.match(await stored(page), /ed25519:/u);
+  assert.doesNotMatch(await stored(page), /unforgettable/u);
   await page.getByRole('button', { name: 'Note to self' }).first().click();
   await say(page, 'between us');
   await status(page, 'between us', 'delivered');
   await page.locator('#sign-out').click();
   await page.locator('#sign-in').waitFor();
-  assert.doesNotMatch(await stored(page), /unforgettable|between us/u);
+  assert.doesNotMatch(await stored(page), /ed25519|between us/u);
   assert.doesNotMatch((await page.locator('#app').innerHTML()) ?? '', /between us/u);
   await page.reload();
   await page.locator('#sign-in').waitFor();
@@ -76,15 +77,20 @@ test('the server may be another one, and its address is checked', async () => {
   assert.equal(await page.locator('#sign-in-problem').isHidden(), true);
 });
 
-test('a secret is judged, and a good one suggested', async () => {
+test('a secret is judged, and a good one made', async () => {
   const page = await stage.page();
   await page.goto(stage.server.url);
-  const level = () => page.locator('#strength').getAttribute('data-level');
+  const level = (/** @type {number} */ level) => page.locator(`#strength[data-level="${level}"]`).waitFor();
   await page.locator('#secret').fill('password1');
-  assert.equal(await level(), '1');
-  await page.getByRole('button', { name: 'Suggest one' }).click();
-  assert.equal(await level(), '4');
+  await level(1);
+  await page.getByRole('button', { name: 'Make one for me' }).click();
+  await level(4);
   assert.equal(await page.locator('#secret').getAttribute('type'), 'text');
+  await page.getByRole('button', { name: 'Copy the secret' }).waitFor();
+  // It is hidden as soon as another one is typed.
+  await page.locator('#secret').fill('');
+  await level(0);
+  assert.equal(await page.locator('#made-secret').isHidden(), true);
 });
 
 test('a page that cannot get the package says so', async () => {

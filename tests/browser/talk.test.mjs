@@ -99,7 +99,7 @@ test('text from others is text, and other messages are shown as they are', async
   const data = ada.locator('.bubble.data').last();
   assert.equal(await data.locator('.subject').textContent(), '<i>reading</i>');
   assert.deepEqual(JSON.parse((await data.locator('.json').textContent()) ?? ''), { celsius: 21.5, where: '<u>cellar</u>' });
-  assert.equal(await ada.locator('#app :is(img:not(#talk-empty img), script, a, u, i:not(.json i), b:not(.json b))').count(), 0);
+  assert.equal(await ada.locator('#app :is(img:not(#talk-empty img, .qr img), script, a, u, i:not(.json i), b:not(.json b))').count(), 0);
   assert.equal(await ada.title(), 'msgsrouter');
   assert.deepEqual(ada.troubles, []);
 });

@@ -1,4 +1,4 @@
-// The packed package through Vite, webpack and esbuild: the module is emitted, the script names it, and the page runs.
+// The packed package through Vite, webpack and esbuild: the modules and the worker are emitted, the scripts name them, and the page runs.
 
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
@@ -11,23 +11,42 @@ import webpack from 'webpack';
 import { install } from './support/install.mjs';
 
 const folder = install({ ws: false });
-const wasm = readFileSync(join(folder, 'node_modules/msgsrouter/msgsrouter_bg.wasm'));
+const inside = join(folder, 'node_modules/msgsrouter');
+const MODULES = ['encryption_bg.wasm', 'identity_bg.wasm', 'msgsrouter_bg.wasm'];
 for (const name of ['page.js', 'page-esbuild.js']) copyFileSync(join(import.meta.dirname, 'samples', name), join(folder, name));
 writeFileSync(join(folder, 'index.html'), '<!doctype html><title>page</title><script type="module" src="./page.js"></script>');
 
-/** The module is in `out` once, byte for byte; the script names it, runs, and loads it from there. */
-async function runs(out) {
+/**
+ * The modules are in `out` once each, byte for byte; the scripts name them; the page's own script runs, and loads from there
+ * what it needs, and no more. With a worker, its script is there as well.
+ */
+async function runs(out, { hasWorker = true } = {}) {
   const names = readdirSync(out, { recursive: true });
   const emitted = names.filter((name) => name.endsWith('.wasm'));
-  assert.equal(emitted.length, 1, names.join(' '));
-  assert.deepEqual(readFileSync(join(out, emitted[0])), wasm);
-  const [script, ...others] = names.filter((name) => /\.m?js$/.test(name));
-  assert.deepEqual(others, []);
-  assert.ok(readFileSync(join(out, script), 'utf8').includes(basename(emitted[0])));
+  const bytes = new Map(emitted.map((name) => [basename(name), readFileSync(join(out, name))]));
+  for (const name of MODULES) {
+    const expected = readFileSync(join(inside, name));
+    assert.equal([...bytes.values()].filter((other) => other.equals(expected)).length, 1, `${name} in ${names.join(' ')}`);
+  }
+  assert.equal(emitted.length, MODULES.length);
+  const scripts = names.filter((name) => /\.m?js$/.test(name));
+  const text = new Map(scripts.map((name) => [name, readFileSync(join(out, name), 'utf8')]));
+  for (const name of bytes.keys()) assert.ok([...text.values()].some((script) => script.includes(name)), name);
+  const [script] = scripts.filter((name) => /document\.title\s*=/.test(text.get(name)));
+  if (hasWorker) {
+    // Some script starts a worker from a script that was emitted, and that script listens.
+    const workers = scripts.filter((name) => [...text.values()].some((other) => other.includes('Worker(') && other.includes(basename(name))));
+    assert.ok(workers.some((name) => /addEventListener\(["'`]message/.test(text.get(name))), `no worker among ${names.join(' ')}`);
+  }
 
   const asked = [];
-  const page = { title: '', getElementsByTagName: () => [], querySelector: () => null, baseURI: pathToFileURL(out).href };
-  const globals = { document: page, fetch: (url) => asked.push(basename(String(url))) && response() };
+  const respond = (url) => {
+    asked.push(basename(String(url)));
+    return Promise.resolve(new Response(bytes.get(asked.at(-1)), { headers: { 'content-type': 'application/wasm' } }));
+  };
+  const createElement = () => ({ relList: { supports: () => true } });
+  const page = { title: '', createElement, getElementsByTagName: () => [], querySelector: () => null, baseURI: pathToFileURL(out).href };
+  const globals = { document: page, fetch: respond };
   const kept = Object.fromEntries(Object.keys(globals).map((name) => [name, globalThis[name]]));
   Object.assign(globalThis, globals);
   try {
@@ -35,12 +54,9 @@ async function runs(out) {
   } finally {
     Object.assign(globalThis, kept);
   }
-  assert.deepEqual(asked, [basename(emitted[0])]);
-  assert.equal(page.title, '3ccb7d82bb030d0c902bfac1b6d4eb96 0');
-}
-
-function response() {
-  return Promise.resolve(new Response(wasm, { headers: { 'content-type': 'application/wasm' } }));
+  const which = asked.map((name) => MODULES.find((module) => bytes.get(name).equals(readFileSync(join(inside, module)))));
+  assert.deepEqual(which, ['msgsrouter_bg.wasm', 'identity_bg.wasm']);
+  assert.equal(page.title, '3ccb7d82bb030d0c902bfac1b6d4eb96 0 true key');
 }
 
 function outFolder(name) {
@@ -86,5 +102,5 @@ test('esbuild', async () => {
     logLevel: 'silent',
   });
   assert.deepEqual(warnings, []);
-  await runs(outdir);
+  await runs(outdir, { hasWorker: false });
 });

@@ -23,9 +23,9 @@ afterEach(async () => {
   await relay.stop();
 });
 
-/** A client of the relay that prints nothing. */
+/** A client of the relay, which speaks version 1 alone, that prints nothing. */
 function made(options) {
-  const client = new Client({ server: relay.url, ...PEER, ...options });
+  const client = new Client({ server: relay.url, identity: 'md5', ...PEER, ...options });
   client.onmessage = null;
   clients.push(client);
   return client;
@@ -75,7 +75,7 @@ test('sends before the connection stands, in order, and each has its receipt', a
   assert.deepEqual(relay.received.slice(1).map(({ subject }) => subject), ['one', 'two', 'three']);
   assert.deepEqual(outbox.at(-1), 0);
   const named = await client.send([CREDENTIAL, '0'.repeat(32)], 'four', null, { id: 'mine' });
-  assert.deepEqual([named.id, named.recipients.length], ['mine', 2]);
+  assert.deepEqual([named.id, named.recipients.length, named.encrypted], ['mine', 2, false]);
 });
 
 test('content crosses as it is', async () => {
@@ -117,7 +117,8 @@ test('what cannot be sent is refused at once', async () => {
   assert.throws(() => (client.secret = null), { code: 451 });
   assert.throws(() => (client.secret = undefined), { code: 451 });
   assert.throws(() => (client.secret = '\udc00'), { code: 451 });
-  assert.throws(() => (client.identity = 'key'), { code: 451 });
+  assert.throws(() => (client.identity = 'other'), { code: 451 });
+  await assert.rejects(client.send('self', 'x', 1, { encrypt: 'maybe' }), { code: 451 });
   assert.equal(client.outbox, 0);
 });
 

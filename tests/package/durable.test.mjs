@@ -94,7 +94,7 @@ describe('version 2', { skip: !isBuilt && 'the server is not built' }, () => {
     assert.ok(changes.length === 2 && changes.every(({ id }) => id === 'mine'));
     assert.notDeepEqual(changes[0].recipients, changes[1].recipients, 'what was told does not change');
     assert.deepEqual(outbox, [1, 0]);
-    assert.deepEqual(Object.keys(receipt), ['id', 'timestamp', 'recipients']);
+    assert.deepEqual(Object.keys(receipt), ['id', 'timestamp', 'recipients', 'encrypted']);
   });
 
   test('the same id stays one message', async () => {
@@ -148,8 +148,9 @@ describe('version 2', { skip: !isBuilt && 'the server is not built' }, () => {
   });
 
   test('a message that was put off holds back the next one of its sender, and comes again until it is acknowledged', async () => {
-    const ann = await connected('Ann');
-    const bob = made('Bob');
+    // By MD5: what was encrypted before a device came it gets from an older one alone, and that one is gone here.
+    const ann = await connected('Ann', { identity: 'md5' });
+    const bob = made('Bob', { identity: 'md5' });
     const seen = [];
     bob.onmessage = (message) => {
       seen.push(message.content);
@@ -176,7 +177,7 @@ describe('version 2', { skip: !isBuilt && 'the server is not built' }, () => {
     assert.deepEqual(seen, [1], 'the handler has it still');
     bob.close();
 
-    const again = made('Bob again', { name: 'Bob', secret: 'Bob' });
+    const again = made('Bob again', { name: 'Bob', secret: 'Bob', identity: 'md5' });
     again.onmessage = (message) => {
       handled = message;
       seen.push(message.content);

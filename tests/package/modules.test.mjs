@@ -27,14 +27,15 @@ test('import and require share one instance', () => {
   const shared = run(`
     import { createRequire } from 'node:module';
     import { client, Client } from 'msgsrouter';
-    import again, { client as named } from 'msgsrouter/client';
+    import original, { client as named } from 'msgsrouter/client';
     import { Peer } from 'msgsrouter/base';
     const require = createRequire(process.cwd() + '/index.js');
     const required = require('msgsrouter/client');
     console.log(JSON.stringify([
-      client === again, client === named, client === required, client === required.client, client === required.default,
-      client instanceof required.Client, client === require('msgsrouter').client, Client === require('msgsrouter').Client,
-      Peer === require('msgsrouter/base').Peer, client.peer instanceof Peer,
+      original === named, original === required, original === required.client, original === required.default,
+      client !== original, client.identity === 'key', original.identity === 'md5',
+      original instanceof Client, client instanceof required.Client, client === require('msgsrouter').client,
+      Client === require('msgsrouter').Client, Peer === require('msgsrouter/base').Peer, original.peer instanceof Peer,
     ]));
   `);
   assert.deepEqual(shared, shared.map(() => true));
@@ -69,7 +70,8 @@ test('the browser build is imported where there is no page, and touches nothing'
 
 test('what needs WebAssembly says so before init(), and works after', () => {
   const [before, after] = run(`
-    import { Message, Peer, client, init, validateCredential, validateMessage, Hub } from 'msgsrouter';
+    import { Client, Message, Peer, init, validateCredential, validateMessage, Hub } from 'msgsrouter';
+    const client = new Client({ identity: 'md5' });
     const tries = [
       () => new Peer().credential, () => new Message().checksum, () => client.credential, () => client.secret,
       () => client.peer.credential, () => validateCredential({}), () => validateMessage({}),
@@ -98,7 +100,7 @@ test('what needs WebAssembly says so before init(), and works after', () => {
 
 test('init() takes bytes, a module or a response, and can be tried again', () => {
   const source = `node_modules/msgsrouter/msgsrouter_bg.wasm`;
-  for (const from of ['bytes', 'new WebAssembly.Module(bytes)', `new Response(bytes, { headers: { 'content-type': 'application/wasm' } })`]) {
+  for (const from of ['bytes', '{ core: bytes }', 'new WebAssembly.Module(bytes)', `new Response(bytes, { headers: { 'content-type': 'application/wasm' } })`]) {
     const credential = run(`
       import { readFileSync } from 'node:fs';
       import { Peer, init } from './node_modules/msgsrouter/index.js';
@@ -126,7 +128,7 @@ test('a Node without any WebSocket is told what to do', () => {
 test('a message that waits in a closed client does not hold the process', () => {
   const waiting = run(`
     import { Client } from 'msgsrouter/client';
-    const client = new Client({ server: 'ws://127.0.0.1:9', name: 'x' });
+    const client = new Client({ server: 'ws://127.0.0.1:9', name: 'x', identity: 'md5' });
     globalThis.WebSocket ??= class extends EventTarget { close() {} };
     client.connect().catch(() => {});
     client.send('self', 'x', 1);

@@ -13,10 +13,12 @@ use tokio::sync::watch;
 use crate::{WAIT, server_binary, within};
 
 /// The environment variables that configure the server; none of this machine's reaches it.
-const CONFIGURATION: [&str; 16] = [
+const CONFIGURATION: [&str; 18] = [
     "SERVER",
     "PORT",
     "SRC",
+    "IDENTITY",
+    "HOSTS",
     "DBSRC",
     "KEY",
     "CERT",

@@ -90,7 +90,7 @@ fn write_seeds() {
             queue_epoch: Some(6),
             start: 7,
             handled: 8,
-            signature: b"",
+            proof: b"",
         },
         Frame::Refused { code: 401, reason: "no" },
         Frame::Ping { time_ms: 1 },
@@ -101,7 +101,6 @@ fn write_seeds() {
             flags: 0,
             expire_after_ms: Varint(604_800_000),
             recipients: List(vec![credential, Credential([8; 16])]),
-            revision: Varint(0),
             device_headers,
             reply_to: None,
             subject: "\"s\"",
@@ -114,13 +113,13 @@ fn write_seeds() {
         Frame::Rejected { number, code: 507, reason: "full" },
         Frame::Finish { upload: Varint(1), number },
         Frame::Declined { upload: Varint(1), code: 509, reason: "busy" },
-        Frame::Deliver { sequence: 9, entry: Rest(&message) },
-        Frame::Deliver { sequence: 10, entry: Rest(&receipt) },
-        Frame::DeliverBegin { sequence: 11, sender: device, total_bytes: Varint(70_000) },
+        Frame::Deliver { sequence: 9, header: b"key", entry: Rest(&message) },
+        Frame::Deliver { sequence: 10, header: &[], entry: Rest(&receipt) },
+        Frame::DeliverBegin { sequence: 11, sender: device, total_bytes: Varint(70_000), header: b"key" },
         Frame::DeliverPiece { sequence: 11, offset: Varint(0), payload: Rest(b"piece") },
         Frame::Ack { sequence: 11 },
         Frame::Progress { number, recipient: credential, bytes: Varint(5) },
-        Frame::Realtime { entry: Rest(&message) },
+        Frame::Realtime { header: &[], entry: Rest(&message) },
         Frame::Find { ticket: Varint(1), keyword: "bob" },
         Frame::Found { ticket: Varint(1), peers: List(vec!["{}", "{\"a\":1}"]) },
         Frame::Retire { device },
@@ -142,6 +141,34 @@ fn write_seeds() {
     fs::create_dir_all(&records).unwrap();
     let segment = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("stores/2026-11/0000000001.log")).unwrap();
     fs::write(records.join("segment"), &segment).unwrap();
+    payloads(&segment, "payload", &records);
+    let with_headers = segment_with_headers();
+    fs::write(records.join("segment-headers"), &with_headers).unwrap();
+    payloads(&with_headers, "headers", &records);
+}
+
+/// A segment as it is written now, with headers in it.
+fn segment_with_headers() -> Vec<u8> {
+    use msr_store::Storage as _;
+    let folder = tempfile::tempdir().unwrap();
+    let (mut store, _) = msr_store::DiskStore::open(folder.path(), &msr_store::Options { segment_bytes: 4_096 }).unwrap();
+    let all: [&'static [u8]; 3] = [b"one", b"", &[3; 200]];
+    let mut batch = msr_store::Batch::new();
+    for (arrival, headers) in [(7, &all[..]), (8, &[]), (9, &all[..1])] {
+        let headers = headers.iter().map(|header| (*header).into()).collect();
+        let entry = b"an entry".as_slice().into();
+        batch.message(msr_store::Message { arrival, expiry_ms: 1_700_000_000_000, devices: [1, 200, 70_000].into(), headers, entry });
+    }
+    store.commit(&[batch]).unwrap();
+    drop(store);
+    let mut segment = fs::read(folder.path().join("0000000001.log")).unwrap();
+    let used = segment.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    segment.truncate(used);
+    segment
+}
+
+/// Writes each batch of a segment without the checksum around it.
+fn payloads(segment: &[u8], name: &str, folder: &Path) {
     // Payloads are found by trying: those of any length at any place that make sense to the end.
     let mut place = 0;
     while place < segment.len() {
@@ -150,7 +177,7 @@ fn write_seeds() {
             .find(|end| msr_store::check_payload(&segment[place..*end]).is_some_and(|records| records > 1));
         match longest {
             Some(end) => {
-                fs::write(records.join(format!("payload-{place:04}")), &segment[place..end]).unwrap();
+                fs::write(folder.join(format!("{name}-{place:04}")), &segment[place..end]).unwrap();
                 place = end;
             }
             None => place += 1,

@@ -76,7 +76,7 @@ fn packages() -> BTreeMap<String, Vec<Dependency>> {
 #[test]
 fn what_both_ends_share_does_no_io() {
     let packages = packages();
-    for package in ["msr-protocol", "msr-client"] {
+    for package in ["msr-protocol", "msr-client", "msr-crypto"] {
         for dependency in packages[package].iter().filter(|dependency| dependency.normal && !dependency.optional) {
             let io = ["tokio", "axum", "hyper", "tungstenite", "wasm-bindgen", "web-sys", "js-sys", "gloo", "getrandom", "chrono"];
             assert!(!io.iter().any(|io| dependency.name.contains(io)), "{package} depends on {}", dependency.name);
@@ -90,9 +90,10 @@ fn who_may_import_whom() {
     let allowed = |package: &str| -> Option<BTreeSet<&str>> {
         Some(match package {
             "msr-protocol" | "msr-store" => BTreeSet::new(),
-            "msr-client" | "msr-delivery" | "msr-bench" => ["msr-protocol"].into(),
+            "msr-client" | "msr-crypto" | "msr-delivery" | "msr-bench" => ["msr-protocol"].into(),
             "msgsrouter" => ["msr-protocol", "msr-client"].into(),
-            "msr-server" => ["msr-protocol", "msr-client", "msr-delivery", "msr-store"].into(),
+            "msgsrouter-keys" => ["msr-protocol", "msr-crypto"].into(),
+            "msr-server" => ["msr-protocol", "msr-client", "msr-crypto", "msr-delivery", "msr-store"].into(),
             _ => return None,
         })
     };
@@ -106,7 +107,7 @@ fn who_may_import_whom() {
 
 #[test]
 fn time_is_an_argument() {
-    for folder in ["protocol/src", "client/src"] {
+    for folder in ["protocol/src", "client/src", "crypto/src"] {
         for (place, code) in code_below(folder).iter().filter(|(place, _)| !place.starts_with("client/src/native")) {
             for word in ["std::time", "core::time", "SystemTime", "Instant", "thread_rng", "fastrand::u64"] {
                 assert!(!has_word(code, word), "{place} has {word}");

@@ -18,13 +18,13 @@ async function copy(text) {
 /**
  * A button that copies.
  * @param {string} what for its label: “your credential”
- * @param {string} text
+ * @param {() => string} text as it is when it is copied
  */
 export function copyButton(what, text) {
   const button = h('button', { type: 'button', class: 'icon-button small', 'aria-label': `Copy ${what}`, title: `Copy ${what}` }, icon('copy'));
   button.addEventListener('click', async () => {
     try {
-      await copy(text);
+      await copy(text());
       button.replaceChildren(icon('check'));
       announce('Copied');
       setTimeout(() => button.replaceChildren(icon('copy')), 1500);

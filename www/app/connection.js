@@ -71,7 +71,7 @@ export class ConnectionPanel {
     setText(outbox, session.outbox === 1 ? '1 message' : `${session.outbox} messages`);
     if (this.#credential.dataset.credential !== session.credential) {
       this.#credential.dataset.credential = session.credential;
-      this.#credential.replaceChildren(h('code', { text: session.credential }), copyButton('your credential', session.credential));
+      this.#credential.replaceChildren(h('code', { text: session.credential }), copyButton('your credential', () => session.credential));
     }
     this.#draw();
   }

@@ -9,7 +9,7 @@ import { keepFile } from './files.js';
 import { CONVERSATIONS, ENTRIES_PER_CONVERSATION } from './limits.js';
 
 /** @typedef {import('./envelope.js').Entry} Entry */
-/** @typedef {{ id: string, members: string[], entries: Entry[], unread: number, draft: string, at: number }} Conversation */
+/** `plain`: whether what cannot be encrypted may go as it is, once somebody was asked. @typedef {{ id: string, members: string[], entries: Entry[], unread: number, draft: string, at: number, plain?: boolean }} Conversation */
 
 /**
  * `change`: the list or something in it; `entry`: one was added or changed, `added` says which.
@@ -139,6 +139,16 @@ export class Conversations extends Emitter {
   setDraft(conversation, draft) {
     if (conversation.draft === draft) return;
     conversation.draft = draft;
+    this.emit('change', undefined);
+  }
+
+  /**
+   * Whether what cannot be encrypted may go as it is.
+   * @param {Conversation} conversation
+   * @param {boolean} plain
+   */
+  setPlain(conversation, plain) {
+    conversation.plain = plain;
     this.emit('change', undefined);
   }
 

@@ -13,12 +13,13 @@ export const SUBJECT = 'talk';
 export const ASK = 'talk.ask';
 export const FILE = 'talk.file';
 
-/** @typedef {{ to: string[] | string, from: string, subject: string, timestamp: number, content: any, checksum?: string, wantsReply?: boolean }} Incoming */
+/** @typedef {{ to: string[] | string, from: string, subject: string, timestamp: number, content: any, checksum?: string, wantsReply?: boolean, encrypted?: boolean }} Incoming */
 /** @typedef {import('/pkg/index.js').RecipientStatus} RecipientStatus */
 /** @typedef {'received' | 'copied' | 'waiting' | 'sent' | 'queued' | 'receiving' | 'delivered' | 'expired' | 'failed' | 'asked' | 'answered' | 'unanswered'} EntryStatus */
 /**
+ * `encrypted`: end to end; not known of one that waits, or of old.
  * `recipients`: how far it got with each; `keepMs`: how long it is kept for them, 0 for not at all; `answer`: to a question.
- * @typedef {{ id: string, from: string, at: number, status: EntryStatus, text?: string, subject?: string, json?: string, reason?: string, recipients?: RecipientStatus[], keepMs?: number, question?: boolean, answer?: string, file?: { name: string, size: number } }} Entry
+ * @typedef {{ id: string, from: string, at: number, status: EntryStatus, text?: string, subject?: string, json?: string, reason?: string, encrypted?: boolean, recipients?: RecipientStatus[], keepMs?: number, question?: boolean, answer?: string, file?: { name: string, size: number } }} Entry
  */
 /** @typedef {{ entry: Entry, name?: string, file?: Uint8Array<ArrayBuffer>, answers?: boolean }} Opened */
 
@@ -38,10 +39,10 @@ const bounded = (text) => (text.length > TEXT_CHARS ? `${text.slice(0, TEXT_CHAR
  * @returns {Opened}
  */
 export function open(message) {
-  const { subject, content, from, timestamp } = message;
+  const { subject, content, from, timestamp, encrypted } = message;
   const at = sentAt(timestamp);
   /** @param {any} content @returns {Entry} */
-  const entryOf = ({ id }) => ({ id: typeof id === 'string' ? id.slice(0, 64) : fallbackId(message), from, at, status: 'received' });
+  const entryOf = ({ id }) => ({ id: typeof id === 'string' ? id.slice(0, 64) : fallbackId(message), from, at, status: 'received', encrypted });
   if (content instanceof Uint8Array) {
     const parts = subject === FILE ? split(content) : undefined;
     if (!parts) return { entry: { ...entryOf({}), subject: subject.slice(0, 200), json: JSON.stringify(`${content.length} bytes`) } };
@@ -57,7 +58,7 @@ export function open(message) {
     return { entry: { ...entryOf(content), text: bounded(content.text), question }, name: nameIn(content) };
   }
   const json = bounded(JSON.stringify(content, null, 2) ?? 'null');
-  return { entry: { id: fallbackId(message), from, at, status: 'received', subject: subject.slice(0, 200), json } };
+  return { entry: { id: fallbackId(message), from, at, status: 'received', encrypted, subject: subject.slice(0, 200), json } };
 }
 
 /** @param {Incoming} message */

@@ -34,7 +34,15 @@ export const forgetFiles = () => files.clear();
 export function saveFile(entry) {
   const bytes = fileOf(entry);
   if (!bytes) return;
+  saveBytes(bytes, entry.file?.name ?? 'file');
+}
+
+/**
+ * @param {Uint8Array<ArrayBuffer>} bytes
+ * @param {string} name
+ */
+export function saveBytes(bytes, name) {
   const url = URL.createObjectURL(new Blob([bytes], { type: 'application/octet-stream' }));
-  h('a', { href: url, download: entry.file?.name ?? 'file' }).click();
+  h('a', { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }

@@ -27,6 +27,9 @@ export function day(ms) {
 /** A time in a sentence: the hour today, the date and the hour before. @param {number} ms */
 export const moment = (ms) => (midnight(ms) === midnight(Date.now()) ? clock.format(ms) : `${shortDate.format(ms)}, ${clock.format(ms)}`);
 
+/** A day in a sentence. @param {number} ms */
+export const since = (ms) => `since ${day(ms) === 'Today' ? timeOfDay(ms) : date.format(ms)}`;
+
 /** A time for a list: the hour today, the date before. @param {number} ms */
 export const briefly = (ms) => (midnight(ms) === midnight(Date.now()) ? clock.format(ms) : shortDate.format(ms));
 

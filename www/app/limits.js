@@ -48,5 +48,17 @@ export const FOUND_PEERS = 20;
 /** How long a message by one person joins the one before it. */
 export const GROUPING_MS = 5 * 60_000;
 
+/** How long the keys of people are left alone before they are asked about again. */
+export const KEYS_PAUSE_MS = 100;
+
+/** Changes of one person's keys, and alerts, that are shown at once. */
+export const NOTICES = 8;
+
+/** The largest file that may be a copy of keys. */
+export const BACKUP_BYTES = 64 * 1024 * 1024;
+
+/** The longest pass phrase of one. */
+export const PASSPHRASE_CHARS = 1_000;
+
 /** Round trips the little graph shows. */
 export const ROUND_TRIPS = 40;

@@ -1,5 +1,6 @@
 /** Puts the parts together. */
 
+import { Alerts } from './alerts.js';
 import { announce } from './announce.js';
 import { avatar } from './avatar.js';
 import { Banner } from './banner.js';
@@ -13,12 +14,17 @@ import { forgetFiles } from './files.js';
 import * as history from './history.js';
 import { icon } from './icons.js';
 import { Inspector } from './inspector.js';
+import { Keys } from './keys.js';
 import { List, titleOf } from './list.js';
 import { renderMembers } from './members.js';
+import { Notices } from './notices.js';
 import { OutboxPanel } from './outbox.js';
+import { OwnKeysPanel } from './own-keys.js';
+import { PeerKeysPanel } from './peer-keys.js';
 import { everyNowAndThen, People } from './people.js';
 import { Questions } from './questions.js';
 import * as screens from './screens.js';
+import { SealingLine } from './sealing-line.js';
 import { Sending } from './sending.js';
 import { Session } from './session.js';
 import { hideSignIn, setUpSignIn, showSignIn } from './sign-in.js';
@@ -28,9 +34,12 @@ import { nextTheme, theme } from './theme.js';
 import { Transfers } from './transfers.js';
 
 const SAVE_PAUSE_MS = 300;
+/** The secret is needed, and the keys of this device are gone. */
+const NEEDS_SECRET = [461, 463];
 
 const session = new Session();
 const people = new People();
+const keys = new Keys(session);
 const conversations = new Conversations();
 const sending = new Sending(session, conversations);
 const questions = new Questions(session, conversations);
@@ -43,9 +52,14 @@ const banner = new Banner(session);
 const inspector = new Inspector(session);
 const connection = new ConnectionPanel({ session, inspect: () => inspector.toggle(), signOut });
 const list = new List({ session, people, conversations, openWith, current: () => current });
-const talk = new Talk({ session, people, conversations, sending, questions, transfers });
+const talk = new Talk({ session, people, conversations, keys, sending, questions, transfers });
 const outbox = new OutboxPanel({ session, conversations, people, sending, transfers });
-const devices = new DevicesPanel(session);
+const devices = new DevicesPanel(session, keys);
+const peerKeys = new PeerKeysPanel({ session, keys, people });
+const notices = new Notices({ keys, people, compare });
+const sealing = new SealingLine({ keys, people, conversations, sending });
+new OwnKeysPanel(session);
+new Alerts({ session, keys, people, revoke });
 const start = new Start({ session, people, openWith });
 const composer = new Composer({
   send(text, how) {
@@ -82,6 +96,7 @@ function showConversation(conversation) {
   talk.show(conversation);
   composer.show(conversation?.draft ?? '');
   if (conversation) composer.label(titleOf(conversation, people));
+  for (const part of [peerKeys, notices, sealing]) part.show(conversation);
   list.render();
   showMembers();
   watch();
@@ -89,6 +104,18 @@ function showConversation(conversation) {
 
 function showMembers() {
   renderMembers(open(), { people, openWith, forget });
+}
+
+/** Shows the keys of somebody in the conversation. @param {string} credential */
+function compare(credential) {
+  screens.show('details');
+  peerKeys.compare(credential);
+}
+
+/** Asks whether a device of one's own is to be revoked. @param {string} device */
+function revoke(device) {
+  screens.show('details');
+  devices.ask(device, 'revoke');
 }
 
 function forget() {
@@ -259,16 +286,20 @@ function drawIcons() {
 
 /** A reload of somebody who asked to stay signed in. */
 async function resume() {
-  const { name, email, secret, server, publish } = Session.remembered();
+  const { name, email, secret, server, publish, md5 } = Session.remembered();
   if (!name || email === undefined || !secret || !server) return showSignIn();
   try {
-    await session.begin({ name, email, secret, server, publish: publish === true }, true);
+    await session.begin({ name, email, secret, server, publish: publish === true, md5: md5 === true }, true);
   } catch (error) {
     return showSignIn(inWords(error));
   }
   enter();
   session.connect().catch((error) => {
-    if (session.signedIn) banner.gaveUp(error);
+    if (!session.signedIn) return;
+    // Without the keys that this device had, only the secret itself signs in.
+    if (!NEEDS_SECRET.includes(error.code)) return banner.gaveUp(error);
+    session.leave();
+    showSignIn(inWords(error));
   });
 }
 

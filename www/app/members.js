@@ -26,7 +26,7 @@ export function renderMembers(conversation, { people, forget, openWith }) {
         h('p', { class: 'member-name', text: name || 'Nameless' }, people.isHere(credential) && h('span', { class: 'pill good', text: 'here' })),
         email && h('p', { class: 'hint', text: email }),
         place && h('p', { class: 'hint', text: place }),
-        h('p', { class: 'credential' }, h('code', { text: credential }), copyButton(`the credential of ${name || 'this person'}`, credential)),
+        h('p', { class: 'credential' }, h('code', { text: credential }), copyButton(`the credential of ${name || 'this person'}`, () => credential)),
         members.length > 1 && h('button', { type: 'button', class: 'link', text: 'Talk alone', onclick: () => openWith([credential]) })));
   });
   panel.replaceChildren(
@@ -34,6 +34,6 @@ export function renderMembers(conversation, { people, forget, openWith }) {
     members.length
       ? h('ul', { class: 'members' }, ...rows)
       : h('p', { class: 'hint', text: 'A message to your own credential. It reaches every window and device where you have signed in, those that are away when they come back.' }),
-    members.length > 0 && h('p', { class: 'hint', text: 'Anybody can take any name. If it matters, compare credentials in another way.' }) || '',
+    members.length > 0 && h('p', { class: 'hint', text: 'Anybody can take any name. If it matters, compare safety numbers in another way.' }) || '',
     h('button', { type: 'button', class: 'button small', text: 'Forget this conversation', onclick: forget }));
 }

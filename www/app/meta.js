@@ -6,7 +6,7 @@ import { icon } from './icons.js';
 import { inShort, meaningOf, withOne } from './receipts.js';
 
 /** @typedef {import('./envelope.js').Entry} Entry */
-/** @typedef {{ local: (timestamp: number) => number, nameOf: (credential: string) => string, upload: { bytes: number, total: number } | undefined, isCancellable: (entry: Entry) => boolean, cancel: (entry: Entry) => void, retry: (entry: Entry) => void }} About */
+/** `held`: why it is held, if it is. @typedef {{ local: (timestamp: number) => number, nameOf: (credential: string) => string, upload: { bytes: number, total: number } | undefined, isCancellable: (entry: Entry) => boolean, cancel: (entry: Entry) => void, retry: (entry: Entry) => void, held: string }} About */
 
 /** @type {Partial<Record<Entry['status'], import('./icons.js').IconName>>} */
 const ICON = { copied: 'copy', waiting: 'clock', asked: 'clock', sent: 'check', queued: 'server', receiving: 'down', delivered: 'checks', answered: 'checks', expired: 'alert', unanswered: 'alert', failed: 'alert' };
@@ -23,7 +23,7 @@ export function updateMeta(meta, entry, about) {
   const passing = passingOf(entry, about.upload);
   const cancellable = status === 'waiting' && !passing && about.isCancellable(entry);
   const each = recipients.map(({ to, status, code }) => `${to} ${status} ${code}`);
-  const state = JSON.stringify([status, at, reason, cancellable, passing !== undefined, entry.answer, each]);
+  const state = JSON.stringify([status, at, reason, cancellable, passing !== undefined, entry.answer, entry.encrypted, about.held, each]);
   if (meta.dataset.state !== state) {
     meta.dataset.state = state;
     const wasOpen = meta.querySelector('details')?.open ?? false;
@@ -50,9 +50,10 @@ function parts(entry, about, cancellable, isOpen) {
   const local = about.local(at);
   /** @type {HTMLElement[]} */
   const all = [h('time', { datetime: new Date(local).toISOString(), title: exactly(local), text: timeOfDay(local) })];
+  if (entry.encrypted === false) all.push(h('span', { class: 'not-encrypted' }, icon('unlocked'), h('span', { text: 'Not encrypted' })));
   const sign = ICON[status];
-  const words = sign && h('span', { class: `status ${status}`, title: meaningOf(entry) }, icon(sign), h('span', { text: inShort(entry) }));
-  if (words && recipients.length > 1) all.push(details(words, recipients, about, isOpen));
+  const words = sign && h('span', { class: about.held ? 'status held' : `status ${status}`, title: about.held ? 'Kept on this device meanwhile.' : meaningOf(entry) }, icon(sign), h('span', { text: about.held || inShort(entry) }));
+  if (words && recipients.length > 1) all.push(details(words, entry, about, isOpen));
   else if (words) all.push(words);
   if (ENDED.includes(status)) {
     all.push(h('span', { class: 'reason', text: reason ?? '' }));
@@ -65,13 +66,13 @@ function parts(entry, about, cancellable, isOpen) {
 /**
  * How far it got with each.
  * @param {HTMLElement} words
- * @param {import('/pkg/index.js').RecipientStatus[]} recipients
+ * @param {Entry} entry
  * @param {About} about
  * @param {boolean} open
  */
-function details(words, recipients, about, open) {
+function details(words, { recipients = [], encrypted }, about, open) {
   const rows = recipients.map(({ to }) => h('div', {}, h('dt', { text: about.nameOf(to) }), h('dd', { 'data-to': to })));
-  return h('details', { class: 'receipts', open }, h('summary', {}, words), h('dl', {}, ...rows));
+  return h('details', { class: 'receipts', open }, h('summary', {}, words), h('dl', {}, ...rows), encrypted && h('p', { text: 'Encrypted end to end for each of them.' }));
 }
 
 /**

@@ -46,7 +46,8 @@ export class Questions {
     this.#messages.delete(key);
     this.#conversations.update(conversation, entry, { answer });
     try {
-      await message.reply({ id: entry.id, answer, name: this.#session.identity?.name ?? '' });
+      // The answer tells no more than the question: where that came unencrypted, it may go so.
+      await message.reply({ id: entry.id, answer, name: this.#session.identity?.name ?? '' }, { allowPlain: !message.encrypted });
     } catch (error) {
       this.#messages.set(key, message);
       this.#conversations.update(conversation, entry, { answer: undefined, reason: inWords(error) });

@@ -36,6 +36,9 @@ const MEANING = {
 /** @type {Record<Status, string>} */
 const OF_ONE = { sent: 'sent', queued: 'on the server', receiving: 'arriving', delivered: 'delivered', expired: 'expired', error: 'not delivered' };
 
+/** Whether a receipt says what this page knows of. @param {RecipientStatus[]} recipients */
+export const isKnown = (recipients) => recipients.every(({ status }) => status in OF_ONE);
+
 /** Those whose end is not known yet, the one that is behind first. @type {Status[]} */
 const OPEN = ['queued', 'receiving', 'sent'];
 

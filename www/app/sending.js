@@ -7,7 +7,7 @@ import { ASK, FILE, seal, sealFile, SUBJECT } from './envelope.js';
 import { inWords } from './errors.js';
 import { fileOf, keepFile } from './files.js';
 import { ANSWER_MS, FILE_BYTES } from './limits.js';
-import { isOpen, statusOf } from './receipts.js';
+import { isKnown, isOpen, statusOf } from './receipts.js';
 
 /** @typedef {import('./conversations.js').Conversation} Conversation */
 /** @typedef {import('./envelope.js').Entry} Entry */
@@ -36,7 +36,7 @@ export class Sending {
   constructor(session, conversations) {
     this.#session = session;
     this.#conversations = conversations;
-    session.on('receipt', ({ id, recipients }) => this.#heard(id, recipients));
+    session.on('receipt', ({ id, recipients, encrypted }) => this.#heard(id, recipients, encrypted));
     session.on('signedout', () => {
       this.#open.clear();
       this.#cancels.clear();
@@ -50,7 +50,7 @@ export class Sending {
    */
   send(conversation, text, { keepMs, ask }) {
     const entry = this.#add(conversation, { text, keepMs, question: ask || undefined, status: ask ? 'asked' : 'waiting' });
-    void (ask ? this.#ask(conversation, entry) : this.#deliver(conversation, entry));
+    this.#start(conversation, entry);
   }
 
   /**
@@ -79,8 +79,21 @@ export class Sending {
     const bytes = fileOf(entry);
     entry.id = randomId();
     if (bytes) keepFile(entry, bytes);
-    this.#conversations.update(conversation, entry, { status: 'waiting', reason: undefined, recipients: undefined });
-    void this.#deliver(conversation, entry);
+    this.#conversations.update(conversation, entry, { status: entry.question ? 'asked' : 'waiting', reason: undefined, recipients: undefined, encrypted: undefined });
+    this.#start(conversation, entry);
+  }
+
+  /**
+   * What is held for want of keys goes as it is, as messages of their own: those that are held are taken back.
+   * @param {Conversation} conversation
+   */
+  sendHeldPlain(conversation) {
+    for (const entry of conversation.entries) {
+      const cancel = this.#cancels.get(entry.id);
+      if ((entry.status !== 'waiting' && entry.status !== 'asked') || !cancel) continue;
+      cancel.abort();
+      this.retry(conversation, entry);
+    }
   }
 
   /** Whether it can be taken back. @param {Entry} entry */
@@ -114,15 +127,26 @@ export class Sending {
   }
 
   /**
+   * @param {Conversation} conversation
+   * @param {Entry} entry
+   */
+  #start(conversation, entry) {
+    void (entry.question ? this.#ask(conversation, entry) : this.#deliver(conversation, entry));
+  }
+
+  /**
    * Asks the package for the message of that id, which it has.
    * @param {Conversation} conversation
    * @param {Entry} entry
    */
   async #again(conversation, entry) {
+    const { id } = entry;
     try {
-      await this.#session.send(this.#to(conversation), SUBJECT, seal(entry, this.#name), this.#options(entry));
+      await this.#session.send(this.#to(conversation), SUBJECT, seal(entry, this.#name), { ...this.#options(conversation, entry), signal: this.#cancel(entry) });
     } catch (error) {
-      if (isOpen(entry)) this.#failed(conversation, entry, error);
+      if (entry.id === id && isOpen(entry)) this.#failed(conversation, entry, error);
+    } finally {
+      this.#cancels.delete(id);
     }
   }
 
@@ -135,14 +159,13 @@ export class Sending {
     const bytes = fileOf(entry);
     if (entry.file && !bytes) return this.#conversations.update(conversation, entry, { status: 'failed', reason: 'The file is no longer here. Attach it again.' });
     const content = bytes ? sealFile(entry, this.#name, bytes) : seal(entry, this.#name);
-    const cancel = new AbortController();
-    this.#cancels.set(id, cancel);
+    const signal = this.#cancel(entry);
     this.#open.set(id, { conversation, entry });
     try {
-      const sent = this.#session.send(this.#to(conversation), bytes ? FILE : SUBJECT, content, { ...this.#options(entry), signal: cancel.signal });
+      const sent = this.#session.send(this.#to(conversation), bytes ? FILE : SUBJECT, content, { ...this.#options(conversation, entry), signal });
       this.#conversations.update(conversation, entry, {});
       const receipt = await sent;
-      this.#conversations.update(conversation, entry, { at: receipt.timestamp, ...statusOf(receipt.recipients) });
+      this.#conversations.update(conversation, entry, { at: receipt.timestamp, encrypted: receipt.encrypted, ...statusOf(receipt.recipients) });
       if (!isOpen(entry)) this.#open.delete(id);
     } catch (error) {
       if (entry.id === id) this.#failed(conversation, entry, error);
@@ -156,11 +179,15 @@ export class Sending {
    * @param {Entry} entry
    */
   async #ask(conversation, entry) {
+    const { id } = entry;
+    const signal = this.#cancel(entry);
     try {
-      const { content } = await this.#session.request(this.#to(conversation), ASK, seal(entry, this.#name), { timeout: entry.keepMs || ANSWER_MS });
-      this.#conversations.update(conversation, entry, { status: 'answered', answer: String(content?.answer).slice(0, 200) });
+      const { content, encrypted } = await this.#session.request(this.#to(conversation), ASK, seal(entry, this.#name), { timeout: entry.keepMs || ANSWER_MS, allowPlain: conversation.plain === true, signal });
+      this.#conversations.update(conversation, entry, { status: 'answered', encrypted, answer: String(content?.answer).slice(0, 200) });
     } catch (error) {
-      this.#conversations.update(conversation, entry, { status: 'unanswered', reason: inWords(error) });
+      if (entry.id === id) this.#conversations.update(conversation, entry, { status: 'unanswered', reason: inWords(error) });
+    } finally {
+      this.#cancels.delete(id);
     }
   }
 
@@ -179,13 +206,14 @@ export class Sending {
   /**
    * @param {string} id
    * @param {import('/pkg/index.js').RecipientStatus[]} recipients
+   * @param {boolean} encrypted
    */
-  #heard(id, recipients) {
+  #heard(id, recipients, encrypted) {
     const known = this.#open.get(id);
     // What was never sent has no recipient that could be heard of.
-    if (!known || recipients.length === 0 || (known.entry.status === 'waiting' && recipients.every(({ status }) => status === 'error'))) return;
+    if (!known || recipients.length === 0 || !isKnown(recipients) || (known.entry.status === 'waiting' && recipients.every(({ status }) => status === 'error'))) return;
     const { conversation, entry } = known;
-    this.#conversations.update(conversation, entry, statusOf(recipients));
+    this.#conversations.update(conversation, entry, { ...statusOf(recipients), encrypted });
     if (!isOpen(entry)) this.#open.delete(id);
   }
 
@@ -209,9 +237,21 @@ export class Sending {
     return this.#session.identity?.name ?? '';
   }
 
-  /** @param {Entry} entry */
-  #options({ id, keepMs }) {
-    if (keepMs === 0) return { realtime: true };
-    return keepMs === undefined ? { id } : { id, expireAfter: keepMs };
+  /** What takes it back. @param {Entry} entry */
+  #cancel({ id }) {
+    const cancel = new AbortController();
+    this.#cancels.set(id, cancel);
+    return cancel.signal;
+  }
+
+  /**
+   * @param {Conversation} conversation
+   * @param {Entry} entry
+   */
+  #options(conversation, entry) {
+    const { id, keepMs } = entry;
+    const allowPlain = conversation.plain === true;
+    if (keepMs === 0) return { realtime: true, allowPlain };
+    return { id, allowPlain, ...(keepMs !== undefined && { expireAfter: keepMs }) };
   }
 }

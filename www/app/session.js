@@ -1,38 +1,38 @@
 /**
  * Who is signed in, and the one client of the package that speaks for them. Listeners stay when the client changes.
  *
- * What is kept: name, e-mail, server and `publish` in the storage of this tab, so that a reload fills the form; the
- * secret beside them only when the person asked for it. Session storage is this tab's alone and ends with it. The
- * secret is there in plain text, for the package hashes it by itself: hence the question.
+ * What is kept: name, e-mail, server and the like in the storage of this tab, so that a reload fills the form; only when
+ * the person asked for it, what signs in again as well. Of an identity by key that is its public key, of use on a device
+ * alone that has keys of its own already; of one as in the original it is the secret, in plain text: hence the question.
  */
 
 import { deviceName } from './device-name.js';
 import { Emitter } from './emitter.js';
 
 /** @typedef {import('/pkg/index.js').Client} Client */
-/** @typedef {{ name: string, email: string, secret: string, server: string, publish: boolean }} Identity */
+/** `md5`: as in the original. @typedef {{ name: string, email: string, secret: string, server: string, publish: boolean, md5: boolean }} Identity */
 /** @typedef {import('/pkg/index.js').Frame} Frame */
 /** @typedef {{ code: number, reason: string, retryIn: number | null }} Closed */
 
 const KEY = 'msr.sign-in';
-const EVENTS = /** @type {const} */ (['message', 'state', 'error', 'outbox', 'close', 'frame', 'receipt', 'devices', 'gap']);
+const EVENTS = /** @type {const} */ (['message', 'state', 'error', 'outbox', 'close', 'frame', 'receipt', 'devices', 'gap', 'peerchange']);
 /** Nothing can be kept on disk. */
 const MEMORY_ONLY = 456;
 
 /** The package, ready for use. Not needed to show the page, so a page that cannot get it can still say so. */
 export async function load() {
-  const { Client, init } = await import('/pkg/index.js').catch((cause) => {
+  const loaded = await import('/pkg/index.js').catch((cause) => {
     throw new Error('The program could not be loaded. Check the connection and reload the page.', { cause });
   });
-  await init();
-  return Client;
+  await loaded.init();
+  return loaded;
 }
 
 /** The server that served this page. */
 export const ownServer = () => `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}`;
 
 /**
- * @extends {Emitter<{ message: import('/pkg/index.js').Message, state: number, error: unknown, outbox: number, close: Closed, frame: Frame, receipt: import('/pkg/index.js').ReceiptChange, devices: readonly import('/pkg/index.js').Device[], gap: null, roundtrip: number, signedin: undefined, signedout: undefined }>}
+ * @extends {Emitter<{ message: import('/pkg/index.js').Message, state: number, error: unknown, outbox: number, close: Closed, frame: Frame, receipt: import('/pkg/index.js').ReceiptChange, devices: readonly import('/pkg/index.js').Device[], gap: null, peerchange: import('/pkg/index.js').PeerChange, roundtrip: number, signedin: undefined, signedout: undefined }>}
  */
 export class Session extends Emitter {
   /** @type {Client | undefined} */
@@ -46,6 +46,8 @@ export class Session extends Emitter {
   memoryOnly = false;
   /** What the last round trip took, in ms: a search, or the registration. @type {number | undefined} */
   roundTrip;
+  /** Counts who came and went: whoever leaves while keys are derived is not signed in by them. */
+  #comings = 0;
 
   /**
    * What was kept at the last sign-in in this tab. Without a secret nobody is signed in by it.
@@ -60,28 +62,29 @@ export class Session extends Emitter {
   }
 
   /**
-   * Sets up who speaks; `connect()` is the next step.
+   * Sets up who speaks, which takes the moment that their keys take; `connect()` is the next step.
    * @param {Identity} identity
-   * @param {boolean} keep whether the secret may stay in this tab
+   * @param {boolean} keep whether what signs in again may stay in this tab
    */
   async begin({ secret, ...identity }, keep) {
-    const Client = await load();
+    const coming = ++this.#comings;
+    const { Client } = await load();
     this.#drop();
-    const client = new Client();
-    // The secret goes last: until then the peer is not whole.
-    Object.assign(client, identity, { secret });
+    const { name, email, server, publish, md5 } = identity;
+    const client = new Client({ name, email, server, publish, identity: md5 ? 'md5' : 'key', secret, device: deviceName() });
+    await client.identify();
+    if (coming !== this.#comings) throw new Error('Signed out before the keys were there.');
     this.credential = client.credential;
     this.#client = client;
     this.identity = identity;
     client.onmessage = () => {};
-    client.device = deviceName();
     // The frames tell how much of a large message has passed, and the inspector what they say.
     client.trace = true;
     this.memoryOnly = false;
     for (const type of EVENTS) {
       client.addEventListener(type, (event) => this.#heard(client, type, /** @type {CustomEvent} */ (event).detail));
     }
-    this.#remember(keep ? { ...identity, secret } : identity);
+    this.#remember(keep ? { ...identity, secret: md5 ? secret : client.secret } : identity);
     this.emit('signedin', undefined);
   }
 
@@ -98,6 +101,7 @@ export class Session extends Emitter {
 
   /** Forgets the secret without a word to the server. */
   leave() {
+    this.#comings += 1;
     this.#drop();
     if (this.identity) this.#remember(this.identity);
     this.emit('signedout', undefined);
@@ -127,6 +131,11 @@ export class Session extends Emitter {
   /** Frees what waits for a device of ours, which gets nothing more. @param {string} device */
   async retire(device) {
     return this.#require().retire(device);
+  }
+
+  /** What there is to ask and to say about keys. */
+  get keys() {
+    return this.#require();
   }
 
   /** @param {string} keyword */
@@ -171,6 +180,11 @@ export class Session extends Emitter {
   /** The devices of the one who is signed in. */
   get devices() {
     return this.#client?.devices ?? [];
+  }
+
+  /** Whether this identity has keys at all. */
+  get hasKeys() {
+    return this.identity?.md5 === false;
   }
 
   #require() {

@@ -1,10 +1,11 @@
 /** The first page: who are you? */
 
+import { copyButton } from './clipboard.js';
 import { byId, setText } from './dom.js';
 import { inWords } from './errors.js';
 import { duration } from './format.js';
 import { icon } from './icons.js';
-import { strength, suggestion } from './secret.js';
+import { newSecret, strength } from './secret.js';
 import { load, ownServer, Session } from './session.js';
 
 /** @type {HTMLInputElement} */
@@ -19,8 +20,13 @@ const publish = byId('publish');
 const keep = byId('keep');
 /** @type {HTMLInputElement} */
 const server = byId('server');
+/** @type {HTMLInputElement} */
+const asOriginal = byId('as-original');
 /** @type {HTMLButtonElement} */
 const button = byId('sign-in-button');
+
+const DERIVING = 'Deriving your keys…';
+const CONNECTING = 'Connecting…';
 
 /** @param {string} text */
 function serverProblem(text) {
@@ -35,10 +41,39 @@ function serverProblem(text) {
   }
 }
 
-function showStrength() {
-  const { level, says } = strength(secret.value);
+/** Counts the questions: an answer that comes late is none. */
+let judged = 0;
+
+async function showStrength() {
+  judged += 1;
+  const mine = judged;
+  const { level, says } = await strength(secret.value, asOriginal.checked);
+  if (mine !== judged) return;
   byId('strength').dataset.level = String(level);
   setText(byId('secret-hint'), says);
+}
+
+/** Another kind of identity is chosen. */
+function showKind() {
+  byId('md5-warning').hidden = !asOriginal.checked;
+  void showStrength();
+}
+
+/** Another secret stands there. @param {boolean} made by us */
+function secretChanged(made) {
+  byId('made-secret').hidden = !made;
+  void showStrength();
+}
+
+async function makeSecret() {
+  try {
+    secret.value = await newSecret();
+  } catch (error) {
+    return showProblem(inWords(error));
+  }
+  showSecret(true);
+  secretChanged(true);
+  secret.focus();
 }
 
 /** @param {boolean} visible */
@@ -54,12 +89,13 @@ function showProblem(problem) {
   byId('sign-in-problem').textContent = problem;
 }
 
-/** @param {boolean} busy */
+/** @param {string} busy with what; empty for nothing */
 function showBusy(busy) {
-  button.disabled = busy;
-  button.textContent = busy ? 'Connecting…' : 'Sign in';
-  byId('sign-in-cancel').hidden = !busy;
-  if (!busy) setText(byId('sign-in-progress'), '');
+  button.disabled = busy !== '';
+  button.textContent = busy || 'Sign in';
+  byId('sign-in-form').setAttribute('aria-busy', String(busy !== ''));
+  byId('sign-in-cancel').hidden = busy === '';
+  setText(byId('sign-in-progress'), busy === DERIVING ? 'This takes a moment on purpose: it makes guessing your secret dear.' : '');
 }
 
 /**
@@ -73,11 +109,13 @@ export function showSignIn(problem = '') {
   server.value = remembered.server ?? ownServer();
   publish.checked = remembered.publish ?? true;
   keep.checked = remembered.secret !== undefined;
+  asOriginal.checked = remembered.md5 ?? false;
   secret.value = '';
   showSecret(false);
-  showStrength();
+  secretChanged(false);
+  showKind();
   showProblem(problem);
-  showBusy(false);
+  showBusy('');
   byId('app').hidden = true;
   byId('sign-in').hidden = false;
   (name.value ? secret : name).focus();
@@ -96,19 +134,18 @@ export function hideSignIn() {
  * @param {() => void} entered
  */
 export function setUpSignIn(session, entered) {
-  let cancelled = false;
+  /** Counts the attempts: one that was called off says nothing any more. */
+  let attempt = 0;
 
-  secret.addEventListener('input', showStrength);
+  byId('made-secret').append(copyButton('the secret', () => secret.value));
+  secret.addEventListener('input', () => secretChanged(false));
+  asOriginal.addEventListener('change', showKind);
   byId('show-secret').addEventListener('click', () => showSecret(secret.type === 'password'));
-  byId('suggest-secret').addEventListener('click', () => {
-    secret.value = suggestion();
-    showSecret(true);
-    showStrength();
-    secret.focus();
-  });
+  byId('make-secret').addEventListener('click', makeSecret);
   byId('sign-in-cancel').addEventListener('click', () => {
-    cancelled = true;
+    attempt += 1;
     session.leave();
+    showBusy('');
   });
   session.on('close', ({ retryIn }) => {
     if (button.disabled && retryIn !== null) {
@@ -120,21 +157,22 @@ export function setUpSignIn(session, entered) {
     event.preventDefault();
     const problem = serverProblem(server.value.trim());
     if (problem) return showProblem(problem);
-    cancelled = false;
+    attempt += 1;
+    const mine = attempt;
     showProblem('');
-    showBusy(true);
+    showBusy(asOriginal.checked ? CONNECTING : DERIVING);
     try {
-      const identity = { name: name.value.trim(), email: email.value.trim(), server: server.value.trim(), publish: publish.checked };
+      const identity = { name: name.value.trim(), email: email.value.trim(), server: server.value.trim(), publish: publish.checked, md5: asOriginal.checked };
       await session.begin({ ...identity, secret: secret.value }, keep.checked);
+      showBusy(CONNECTING);
       await session.connect();
-      showBusy(false);
+      showBusy('');
       entered();
     } catch (error) {
-      showBusy(false);
-      if (!cancelled) {
-        session.leave();
-        showProblem(inWords(error));
-      }
+      if (mine !== attempt) return;
+      showBusy('');
+      session.leave();
+      showProblem(inWords(error));
     }
   });
 }

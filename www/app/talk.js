@@ -9,12 +9,13 @@ import { icon } from './icons.js';
 import { GROUPING_MS } from './limits.js';
 import { titleOf } from './list.js';
 import { bar, updateBar, updateMeta } from './meta.js';
+import { whyHeld } from './sealing-line.js';
 
 /** @typedef {import('./conversations.js').Conversation} Conversation */
 /** @typedef {import('./envelope.js').Entry} Entry */
 /** @typedef {import('./transfers.js').Arrival} Arrival */
 /** @typedef {{ key: string, day?: string, entry?: Entry, arrival?: Arrival, first?: boolean, last?: boolean }} Line */
-/** @typedef {{ session: import('./session.js').Session, people: import('./people.js').People, conversations: import('./conversations.js').Conversations, sending: import('./sending.js').Sending, questions: import('./questions.js').Questions, transfers: import('./transfers.js').Transfers }} Parts */
+/** @typedef {{ session: import('./session.js').Session, people: import('./people.js').People, conversations: import('./conversations.js').Conversations, keys: import('./keys.js').Keys, sending: import('./sending.js').Sending, questions: import('./questions.js').Questions, transfers: import('./transfers.js').Transfers }} Parts */
 
 /** How near the end counts as being there. */
 const END_PX = 80;
@@ -29,6 +30,7 @@ export class Talk {
   constructor(parts) {
     this.#parts = parts;
     parts.people.on('change', () => this.#render());
+    parts.keys.on('change', () => this.#render());
     parts.session.on('state', () => this.#renderHeader());
     for (const type of /** @type {const} */ (['arrival', 'upload'])) parts.transfers.on(type, () => this.#changed(undefined));
     parts.conversations.on('entry', ({ conversation, entry, added }) => {
@@ -124,7 +126,7 @@ export class Talk {
       !own && h('span', { class: 'entry-avatar' }),
       h('div', { class: 'entry-body' },
         h('p', { class: 'who' }),
-        bubble(entry),
+        h('div', { class: 'bubble-row' }, bubble(entry), h('span', { class: 'lock', role: 'img', 'aria-label': 'Encrypted end to end', title: 'Encrypted end to end' }, icon('lock'))),
         h('div', { class: 'meta' })));
   }
 
@@ -141,6 +143,8 @@ export class Talk {
     element.classList.toggle('first', first);
     element.classList.toggle('last', last);
     element.dataset.status = entry.status;
+    element.dataset.encrypted = String(entry.encrypted);
+    /** @type {HTMLElement} */ (element.querySelector('.lock')).hidden = !entry.encrypted;
     const sign = element.querySelector('.entry-avatar');
     if (sign && element.dataset.name !== name) sign.replaceChildren(avatar(entry.from, people.get(entry.from).name));
     element.dataset.name = name;
@@ -164,6 +168,16 @@ export class Talk {
     element.querySelector('.bubble')?.replaceWith(bubble(entry));
   }
 
+  /**
+   * @param {Conversation} conversation
+   * @param {Entry} entry
+   */
+  #whyHeld(conversation, { from, status }) {
+    const { session, keys, people } = this.#parts;
+    if (from !== session.credential || (status !== 'waiting' && status !== 'asked')) return '';
+    return whyHeld(keys.sealingOf(conversation), (credential) => people.nameOf(credential));
+  }
+
   /** @param {Entry} entry */
   #aboutEntry(entry) {
     const { session, people, sending, transfers, conversations } = this.#parts;
@@ -175,6 +189,7 @@ export class Talk {
       isCancellable: (/** @type {Entry} */ entry) => sending.isCancellable(entry),
       cancel: (/** @type {Entry} */ entry) => sending.cancel(conversation, entry),
       retry: (/** @type {Entry} */ entry) => sending.retry(conversation, entry),
+      held: this.#whyHeld(conversation, entry),
     };
   }
 

@@ -10,7 +10,7 @@
 /** @type {Type} */
 const MESSAGE_ID = [['device', 'id'], ['outbox_epoch', 'u64'], ['number', 'varint']];
 /** @type {Type} */
-const SEND = [['number', 'varint'], ['flags', 'u8'], ['expire_after_ms', 'varint'], ['recipients', ['list', 'id']], ['revision', 'varint'], ['device_headers', ['list', [['device', 'id'], ['header', 'bytes']]]], ['reply_to', ['optional', MESSAGE_ID]], ['subject', 'json'], ['content', 'rest']];
+const SEND = [['number', 'varint'], ['flags', 'u8'], ['expire_after_ms', 'varint'], ['recipients', ['list', 'id']], ['device_headers', ['list', [['device', 'id'], ['header', 'bytes']]]], ['reply_to', ['optional', MESSAGE_ID]], ['subject', 'json'], ['content', 'rest']];
 /** @type {Type} */
 const MESSAGE = [['from', 'id'], ['id', MESSAGE_ID], ['timestamp_ms', 'u64'], ['flags', 'u8'], ['recipients', ['list', 'id']], ['reply_to', ['optional', MESSAGE_ID]], ['subject', 'json'], ['content', 'rest']];
 /** @type {Type} */
@@ -19,7 +19,7 @@ const RECEIPT = [['outbox_epoch', 'u64'], ['number', 'varint'], ['recipient', 'i
 /** What stands in each frame, in order. @type {Record<number, [string, any[]]>} */
 const FRAMES = {
   0x01: ['Challenge', [['nonce', 'nonce'], ['time_ms', 'u64'], ['server', 'text']]],
-  0x02: ['Hello', [['credential', 'id'], ['device', 'id'], ['device_name', 'text'], ['name', 'json'], ['email', 'json'], ['secret', 'json'], ['location', 'json'], ['publish', 'bool'], ['time_ms', 'u64'], ['outbox_epoch', 'u64'], ['queue_epoch', ['optional', 'u64']], ['start', 'u64'], ['handled', 'u64'], ['signature', 'bytes']]],
+  0x02: ['Hello', [['credential', 'id'], ['device', 'id'], ['device_name', 'text'], ['name', 'json'], ['email', 'json'], ['secret', 'json'], ['location', 'json'], ['publish', 'bool'], ['time_ms', 'u64'], ['outbox_epoch', 'u64'], ['queue_epoch', ['optional', 'u64']], ['start', 'u64'], ['handled', 'u64'], ['proof', 'bytes']]],
   0x03: ['Welcome', [['origin_time_ms', 'u64'], ['receive_time_ms', 'u64'], ['process_time_us', 'varint'], ['queue_epoch', 'u64'], ['start', 'u64'], ['accepted', 'varint'], ['waiting', 'varint'], ['gap', 'bool'], ['window_entries', 'varint'], ['window_bytes', 'varint'], ['message_bytes', 'varint'], ['piece_bytes', 'varint'], ['heartbeat_ms', 'varint']]],
   0x04: ['Refused', [['code', 'u16'], ['reason', 'text']]],
   0x05: ['Ping', [['time_ms', 'u64']]],
@@ -33,22 +33,30 @@ const FRAMES = {
   0x15: ['Rejected', [['number', 'varint'], ['code', 'u16'], ['reason', 'text']]],
   0x16: ['Finish', [['upload', 'varint'], ['number', 'varint']]],
   0x17: ['Declined', [['upload', 'varint'], ['code', 'u16'], ['reason', 'text']]],
-  0x20: ['Deliver', [['sequence', 'u64'], ['', 'entry']]],
-  0x21: ['DeliverBegin', [['sequence', 'u64'], ['sender', 'id'], ['total_bytes', 'varint']]],
+  0x20: ['Deliver', [['sequence', 'u64'], ['header', 'bytes'], ['', 'entry']]],
+  0x21: ['DeliverBegin', [['sequence', 'u64'], ['sender', 'id'], ['total_bytes', 'varint'], ['header', 'bytes']]],
   0x22: ['DeliverPiece', [['sequence', 'u64'], ['offset', 'varint'], ['piece_bytes', 'left']]],
   0x23: ['Ack', [['sequence', 'u64']]],
   0x24: ['Progress', [['number', 'varint'], ['recipient', 'id'], ['bytes', 'varint']]],
-  0x25: ['Realtime', [['', 'entry']]],
+  0x25: ['Realtime', [['header', 'bytes'], ['', 'entry']]],
   0x30: ['Find', [['ticket', 'varint'], ['keyword', 'text']]],
   0x31: ['Found', [['ticket', 'varint'], ['peers', ['list', 'json']]]],
   0x32: ['Devices', [['revision', 'varint'], ['devices', ['list', [['device', 'id'], ['name', 'text'], ['online', 'bool'], ['seen_ms', 'u64'], ['waiting', 'varint']]]]]],
   0x33: ['Retire', [['device', 'id']]],
   0x34: ['Trouble', [['code', 'u16'], ['reason', 'text']]],
+  0x40: ['PutList', [['ticket', 'varint'], ['list_bytes', 'left']]],
+  0x41: ['ListPut', [['ticket', 'varint'], ['code', 'u16'], ['list_bytes', 'left']]],
+  0x42: ['GetLists', [['ticket', 'varint'], ['peers', ['list', 'id']]]],
+  0x43: ['Lists', [['ticket', 'varint'], ['lists', ['list', [['peer', 'id'], ['list', 'bytes']]]]]],
+  0x44: ['PutKeys', [['ticket', 'varint'], ['fallback', ['optional', 'bytes']], ['one_time', ['list', 'bytes']]]],
+  0x45: ['Keys', [['ticket', 'varint'], ['code', 'u16'], ['one_time', 'varint']]],
+  0x46: ['Claim', [['ticket', 'varint'], ['devices', ['list', [['peer', 'id'], ['device', 'id']]]]]],
+  0x47: ['Claimed', [['ticket', 'varint'], ['code', 'u16'], ['keys', ['list', [['device', 'id'], ['key', 'bytes']]]]]],
 };
 
 const HEADER_BYTES = 4;
-/** Bit 2 of `flags`: the content is bytes. */
-const BYTES = 4;
+/** Bits of `flags`: the content is bytes; it is sealed. */
+const [BYTES, SEALED] = [4, 8];
 
 const decoder = new TextDecoder();
 
@@ -95,7 +103,7 @@ class Reader {
       case 'text': return decoder.decode(this.#take(this.#varint()));
       case 'json': return parsed(decoder.decode(this.#take(this.#varint())));
       case 'left': return this.#left().length;
-      case 'rest': return this.#flags & BYTES ? `${this.#left().length} bytes` : parsed(decoder.decode(this.#left()));
+      case 'rest': return this.#rest();
       case 'entry': return this.fields(this.read('u8') === 0 ? MESSAGE : RECEIPT);
       default: throw new Error(`unknown type ${type}`);
     }
@@ -133,6 +141,12 @@ class Reader {
   #take(count) {
     const from = this.#move(count);
     return this.#bytes.subarray(from, from + count);
+  }
+
+  #rest() {
+    const bytes = this.#left();
+    if (this.#flags & SEALED) return `${bytes.length} bytes, encrypted`;
+    return this.#flags & BYTES ? `${bytes.length} bytes` : parsed(decoder.decode(bytes));
   }
 
   #left() {

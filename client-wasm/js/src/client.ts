@@ -1,15 +1,17 @@
 /** The client: settings in, messages out. Everything it decides is decided in the session behind it. */
 
-import type { Face, Incoming, Session, WireDraft } from 'msgsrouter-wasm';
+import type { Face, Incoming, Session } from 'msgsrouter-wasm';
 import { keepRunning, openSocket, storesOf, whyNoSocket } from '#host';
-import { Configured } from './configured.ts';
 import { deferred, type Deferred } from './deferred.ts';
 import { Delivery } from './delivery.ts';
+import { draftOf, encryption, type Draft } from './draft.ts';
 import { CODE, MsrError, aborted, invalid } from './error.ts';
 import { STATE, type Closed, type Device, type State } from './events.ts';
 import { errorOf } from './failure.ts';
 import { Inbox, type MessagesOptions } from './inbox.ts';
-import { init } from './init.ts';
+import { Keyed } from './keyed.ts';
+import { Keys } from './keys/keys.ts';
+import { Later } from './later.ts';
 import { Leftovers } from './leftovers.ts';
 import { Message } from './message.ts';
 import type { ClientOptions } from './options.ts';
@@ -17,11 +19,11 @@ import type { FoundPeer } from './peer.ts';
 import { probe } from './probe.ts';
 import type { Receipt, RequestOptions, SendOptions } from './receipt.ts';
 import { Sendings, take } from './sending.ts';
-import { bytesOf, checked, isBytes, recipients, spell, string } from './spell.ts';
+import { checked, string } from './spell.ts';
 import { Keeper } from './store/keeper.ts';
 import type { Stores } from './store/store.ts';
 import { onWake } from './wake.ts';
-import { isLoaded, wasm } from './wasm.ts';
+import { wasm } from './wasm.ts';
 
 /** The WebSocket close code of a connection that its own page closed (RFC 6455, 7.4.1). */
 const NORMAL_CLOSE = 1000;
@@ -29,18 +31,13 @@ const NORMAL_CLOSE = 1000;
 /** How long `request` waits for the answer. */
 const REQUEST_TIMEOUT_MS = 30_000;
 
-/** A message on its way to the session, its recipients as the page names them. */
-interface Draft extends Omit<WireDraft, 'to'> {
-  recipients: string[];
-}
-
 /**
  * A client of one server, for one peer.
  *
  * Handlers and listeners run after the client has done its work, never inside a call of the page; what they throw is
  * reported as an `error` event and on the console, and changes nothing.
  */
-export class Client extends Configured {
+export class Client extends Keyed {
   /** What `state` can be. */
   readonly STATE = STATE;
   /** Told each message; prints it until the page puts its own here. */
@@ -59,6 +56,7 @@ export class Client extends Configured {
   #storage = 'auto';
   #stores: Stores | undefined;
   #keeper: Keeper;
+  #keys: Keys;
   #leftovers: Leftovers;
   #sendings: Sendings;
   #finding = new Map<number, Deferred<FoundPeer[]>>();
@@ -69,20 +67,34 @@ export class Client extends Configured {
   /** What a session that is over knew of the server's clock. */
   #clock: { offset: number; roundTrip: number | null } = { offset: 0, roundTrip: null };
   #trace = false;
-  #told: (() => void)[] = [];
+  #later = new Later((act) => this.run(act, 'error'));
 
   /** A client with these settings; those that are missing can be set later. */
   constructor(options: ClientOptions = {}) {
     super();
     checked(options);
-    const trouble = (error: MsrError) => this.#later(() => this.emit('error', error));
+    const trouble = (error: MsrError) => this.#later.add(() => this.emit('error', error));
     this.#sendings = new Sendings((change) => this.emit('receipt', change));
-    this.#keeper = new Keeper(() => this.#session, (credential) => this.#openStores().open(credential), trouble);
-    this.#leftovers = new Leftovers(() => this.#openStores(), (change) => this.#later(() => this.emit('receipt', change)), trouble);
-    const keys = ['server', 'name', 'email', 'secret', 'location', 'publish', 'identity', 'autoreconnect', 'device', 'storage'] as const;
+    this.#keeper = new Keeper(() => this.#session, (credential) => this.stores().open(credential), (rows) => this.#keys.restored(rows), trouble);
+    this.#keys = new Keys({
+      session: () => this.#session,
+      keep: (changes, strict, done) => this.#keeper.keep(changes, strict, done),
+      owner: () => ({ ...this.settings.onTheWire(), seed: this.settings.seed }),
+      tell: (event) => this.#later.add(() => this.told(event)),
+      trouble,
+    });
+    this.#leftovers = new Leftovers(() => this.stores(), (change) => this.#later.add(() => this.emit('receipt', change)), trouble);
+    const keys = ['server', 'name', 'email', 'secret', 'location', 'publish', 'identity', 'autoreconnect', 'device', 'storage', 'allowPlain'] as const;
     for (const key of keys) {
       if (options[key] !== undefined) (this as Record<typeof key, unknown>)[key] = options[key];
     }
+  }
+
+  /** The ready client of the original, whose identity is `md5`. @internal */
+  static original(): Client {
+    const client = new Client();
+    client.settings.beOriginal();
+    return client;
   }
 
   /**
@@ -177,7 +189,7 @@ export class Client extends Configured {
    */
   async request(to: string | string[], subject: string, content: unknown, options: RequestOptions = {}): Promise<Message> {
     const { timeout = REQUEST_TIMEOUT_MS, signal } = checked(options);
-    const draft = this.#draft(to, subject, content, { request: timeout });
+    const draft = draftOf(to, subject, content, { request: timeout, ...encryption(options, this.allowPlain) });
     return this.#cancellable(signal, (session) => {
       const { ticket, sent } = this.#hand(session, draft);
       sent.catch(() => {});
@@ -215,29 +227,11 @@ export class Client extends Configured {
 
   async #send(to: string | string[], subject: string, content: unknown, options: SendOptions, replyTo?: string): Promise<Receipt> {
     const { expireAfter, realtime = false, id, signal } = checked(options);
-    const draft = this.#draft(to, subject, content, { expireAfter, realtime, id, replyTo });
+    const draft = draftOf(to, subject, content, { expireAfter, realtime, id, replyTo, ...encryption(options, this.allowPlain) });
     return this.#cancellable(signal, (session) => {
       const { ticket, sent } = this.#hand(session, draft);
       return { ticket, promise: sent };
     });
-  }
-
-  /** A message, checked; `'self'` is not replaced yet, for which the WebAssembly is needed. */
-  #draft(to: string | string[], subject: string, content: unknown, more: Partial<WireDraft>): Draft {
-    const bytes = isBytes(content) ? bytesOf(content) : undefined;
-    return {
-      recipients: recipients(to),
-      subject: JSON.stringify(string('subject', subject)),
-      content: bytes ? 'null' : spell(content),
-      // As it is now: the page may change it while the WebAssembly is loaded.
-      bytes: bytes?.slice(),
-      expireAfter: undefined,
-      realtime: false,
-      id: undefined,
-      request: undefined,
-      replyTo: undefined,
-      ...more,
-    };
   }
 
   #hand(session: Session, draft: Draft): { ticket: number; sent: Promise<Receipt> } {
@@ -255,7 +249,7 @@ export class Client extends Configured {
   }
 
   /** A message that came. What the session waits for is said even when it cannot be read. */
-  #received({ text, tag, id, wantsReply }: Incoming, bytes: Uint8Array | undefined, then: (message: Message, delivery: Delivery) => void): void {
+  #received({ text, tag, id, wantsReply, encrypted }: Incoming, bytes: Uint8Array | undefined, then: (message: Message, delivery: Delivery) => void): void {
     const session = this.#session;
     this.#deliveries++;
     const done = () => {
@@ -266,7 +260,7 @@ export class Client extends Configured {
     const delivery: Delivery = new Delivery(done, (content, options) => this.#send(message.from, message.subject, content, options, id));
     let message: Message;
     try {
-      message = Message.received(text, bytes, wantsReply, delivery);
+      message = Message.received(text, { bytes, wantsReply, encrypted, delivery });
     } catch (error) {
       delivery.release();
       throw error;
@@ -274,18 +268,26 @@ export class Client extends Configured {
     then(message, delivery);
   }
 
-  #openStores(): Stores {
+  /** @internal */
+  protected override stores(): Stores {
     this.#stores ??= storesOf(this.#storage);
     return this.#stores;
   }
 
   protected override configured(): void {
-    this.#session?.configure(this.settings.onTheWire());
+    // Who is another one now is that with the next connect().
+    if (this.settings.isIdentified) this.#session?.configure(this.settings.onTheWire());
   }
 
-  /** Runs `action` with the session: now when the WebAssembly is loaded, else as soon as it is. */
+  /** @internal */
+  protected override async keys(): Promise<Keys> {
+    await this.prepare();
+    return this.#keys;
+  }
+
+  /** Runs `action` with the session: now when there is all that it needs, else as soon as there is. */
   async #whenLoaded<T>(action: (session: Session) => T): Promise<T> {
-    if (!isLoaded()) await init();
+    if (!this.isReady) await this.prepare();
     if (!this.#session) {
       const [seed] = crypto.getRandomValues(new BigUint64Array(1));
       this.#session = new (wasm().Session)(this.#face(), seed as bigint);
@@ -316,6 +318,7 @@ export class Client extends Configured {
 
   #open(connecting: Deferred<void>): void {
     if (this.#connecting !== connecting) return;
+    this.settings.warn();
     const missing = whyNoSocket();
     if (missing) throw invalid(missing);
     this.#stopWaking ??= onWake(() => this.#session?.wake());
@@ -328,7 +331,7 @@ export class Client extends Configured {
     this.#giveUp(new MsrError(CODE.CLOSED, 'The client was closed'));
     this.#leaveLater();
     for (const inbox of [...this.#inboxes]) inbox.end();
-    if (wasOpen) this.#later(() => this.#closed({ code: NORMAL_CLOSE, reason: '', retryIn: null }));
+    if (wasOpen) this.#later.add(() => this.#closed({ code: NORMAL_CLOSE, reason: '', retryIn: null }));
   }
 
   /** There is no connection, and none will be made until the page asks for one. */
@@ -338,6 +341,7 @@ export class Client extends Configured {
     this.#stopRunning = this.#stopWaking = undefined;
     this.#isRegistered = false;
     this.#leftovers.stop();
+    this.unheard(error);
     this.#connecting?.reject(error);
     this.#connecting = undefined;
   }
@@ -351,13 +355,14 @@ export class Client extends Configured {
   #leaveLater(): void {
     const session = this.#session;
     if (!session || this.#isWanted) return;
-    void this.#keeper.quiet().then(() => this.#later(() => {
-      const isOver = session === this.#session && !this.#isWanted && this.outbox === 0 && this.#keeper.isQuiet;
+    void this.#keeper.quiet().then(() => this.#later.add(() => {
+      const isOver = session === this.#session && !this.#isWanted && this.outbox === 0 && this.#keeper.isQuiet && this.#keys.isQuiet;
       if (!isOver || !this.#sendings.isEmpty || this.#finding.size > 0 || this.#deliveries > 0) return;
       const { offset, roundTrip = null } = session.status();
       this.#clock = { offset, roundTrip };
       this.#session = undefined;
       session.free();
+      this.#keys.close();
       this.#keeper.close();
     }));
   }
@@ -370,7 +375,7 @@ export class Client extends Configured {
   /** What the session tells: taken note of at once, acted on after the session has returned. */
   #face(): Face {
     const later = <Arguments extends unknown[]>(act: (...told: Arguments) => void) => {
-      return (...told: Arguments) => this.#later(() => act(...told));
+      return (...told: Arguments) => this.#later.add(() => act(...told));
     };
     return {
       open: openSocket,
@@ -379,18 +384,22 @@ export class Client extends Configured {
       },
       restore: (credential) => this.#keeper.restore(credential),
       persist: (ticket, changes, strict) => this.#keeper.persist(ticket, changes, strict),
+      ask: (question) => this.#keys.ask(question),
       frame: (direction, text, bytes) => {
         const frame = { direction, text, ...(bytes && { bytes }), time: Date.now() };
-        this.#later(() => this.emit('frame', frame));
+        this.#later.add(() => this.emit('frame', frame));
       },
-      state: later((state) => {
-        if (this.onstate) this.run(() => this.onstate?.(state as State), 'state');
-        this.emit('state', state as State);
-      }),
+      state: (state) => {
+        this.#keys.state(state === STATE.REGISTERED);
+        this.#later.add(() => {
+          if (this.onstate) this.run(() => this.onstate?.(state as State), 'state');
+          this.emit('state', state as State);
+        });
+      },
       registered: later(() => {
         this.#isRegistered = true;
         this.#connecting?.resolve();
-        this.#leftovers.start(this.settings.onTheWire(), this.credential);
+        this.#leftovers.start({ settings: this.settings.onTheWire(), seed: this.settings.seed }, this.credential);
       }),
       refused: later((failure) => {
         // Said of close() too, which has told everybody already.
@@ -409,7 +418,7 @@ export class Client extends Configured {
       restored: later((ticket, id) => this.#sendings.restored(ticket, id)),
       accepted: later((ticket, acceptance) => this.#sendings.accepted(ticket, acceptance)),
       receipt: later((news) => this.#sendings.news(news)),
-      sent: later((ticket, { timestamp }) => this.#sendings.sent(ticket, Number(timestamp))),
+      sent: later((ticket, { timestamp, encrypted }) => this.#sendings.sent(ticket, Number(timestamp), encrypted)),
       notSent: later((ticket, failure) => this.#sendings.notSent(ticket, failure)),
       gap: later(() => this.emit('gap', null)),
       devices: later((devices) => {
@@ -432,15 +441,5 @@ export class Client extends Configured {
         this.#closed({ code, reason, retryIn });
       }),
     };
-  }
-
-  #later(act: () => void): void {
-    if (this.#told.push(act) === 1) queueMicrotask(() => this.#tell());
-  }
-
-  #tell(): void {
-    // Handlers may make the session tell more: that comes behind what it told before.
-    for (const act of this.#told) this.run(act, 'error');
-    this.#told.length = 0;
   }
 }

@@ -1,7 +1,7 @@
 /** The settings of a client, each a property that can be read and assigned at any time. */
 
-import { invalid } from './error.ts';
 import { GuardedTarget } from './events.ts';
+import type { IdentityKind } from './options.ts';
 import type { Location, Peer } from './peer.ts';
 import { Settings } from './settings.ts';
 
@@ -38,8 +38,9 @@ export abstract class Configured extends GuardedTarget {
   }
 
   /**
-   * The secret. A plain one is hashed as it is assigned, or, when the WebAssembly is not loaded yet, as soon as it is;
-   * until then it is kept in private. Reading gives the hash, as it goes on the wire.
+   * The secret. A plain one is kept, in private, until `identify()` has derived the key of it (or, with the identity `md5`,
+   * until it is hashed). Reading gives what goes on the wire: with the identity `key`, `ed25519:` and the public key, and
+   * that can be assigned as well on a device that was a peer's before.
    */
   get secret(): string {
     return this.settings.secret;
@@ -64,12 +65,15 @@ export abstract class Configured extends GuardedTarget {
     this.#change({ publish });
   }
 
-  /** The kind of identity: there is `md5` alone, byte for byte as the original computes it. */
-  get identity(): 'md5' {
-    return 'md5';
+  /**
+   * The kind of identity. `'key'`: an account key is derived of name, e-mail address and secret, and every connection is
+   * signed. `'md5'`: byte for byte as the original computes it; whoever learns the three words, or guesses them, is that peer.
+   */
+  get identity(): IdentityKind {
+    return this.settings.identity;
   }
-  set identity(identity: 'md5') {
-    if (identity !== 'md5') throw invalid(`identity must be 'md5'`);
+  set identity(identity: IdentityKind) {
+    this.#change({ identity });
   }
 
   /** Whether a lost connection is made anew. */
@@ -88,7 +92,10 @@ export abstract class Configured extends GuardedTarget {
     this.#change({ device });
   }
 
-  /** The address of this client's peer: 32 hex digits, computed from name, e-mail address and secret. */
+  /**
+   * The address of this client's peer: 32 hex digits, computed from name, e-mail address and secret. With the identity `key`
+   * `await identify()` first.
+   */
   get credential(): string {
     return this.settings.credential;
   }

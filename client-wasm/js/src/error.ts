@@ -9,8 +9,19 @@ export const CODE = {
   HANDLER_FAILED: 454,
   DAMAGED: 455,
   MEMORY_ONLY: 456,
+  NOT_IDENTIFIED: 457,
+  PEER_CHANGED: 458,
+  NO_KEYS: 459,
+  SECRET_REQUIRED: 461,
+  LIST_FORGED: 462,
+  NO_DEVICE_KEYS: 463,
   SLOW_CONSUMER: 505,
 } as const;
+
+/** What else there is to an error. */
+export interface MsrErrorOptions extends ErrorOptions {
+  credential?: string | undefined;
+}
 
 /** An error with a stable number: 4xx is final, 5xx may work when tried again. */
 export class MsrError extends Error {
@@ -20,13 +31,16 @@ export class MsrError extends Error {
   readonly reason: string;
   /** Whether trying again may work. */
   readonly retry: boolean;
+  /** Whom it is about, where it is about the keys of one peer (458, 459, 462). */
+  readonly credential: string | undefined;
 
-  constructor(code: number, reason: string, retry = false, options?: ErrorOptions) {
+  constructor(code: number, reason: string, retry = false, options?: MsrErrorOptions) {
     super(`${reason} (${code})`, options);
     this.name = code === CODE.ABORTED ? 'AbortError' : 'MsrError';
     this.code = code;
     this.reason = reason;
     this.retry = retry;
+    this.credential = options?.credential;
   }
 }
 

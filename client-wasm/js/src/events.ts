@@ -47,6 +47,18 @@ export interface Device {
   isThis: boolean;
 }
 
+/** Another key or device than was known of a peer, or of this one itself. */
+export interface PeerChange {
+  /** Whose. */
+  credential: string;
+  /** What: keys of a peer that had none, another key, a device more or less, and the same of this client's own peer. */
+  change: 'new-peer' | 'new-key' | 'device-added' | 'device-removed' | 'own-device-added' | 'own-device-removed' | 'no-keys';
+  /** Which device, 32 hex digits. */
+  device?: string;
+  /** Whether messages for the peer are held until `client.accept(credential)`. */
+  held: boolean;
+}
+
 /** What the `detail` of each event is. */
 export interface ClientEvents {
   message: Message;
@@ -56,6 +68,7 @@ export interface ClientEvents {
   gap: null;
   /** The devices of the peer. */
   devices: readonly Device[];
+  peerchange: PeerChange;
   error: MsrError;
   /** How many messages wait. */
   outbox: number;

@@ -1,9 +1,13 @@
 /** What the session says went wrong. */
 
 import type { Failure } from 'msgsrouter-wasm';
-import { MsrError } from './error.ts';
+import { CODE, MsrError } from './error.ts';
 
-/** The error for it. */
-export function errorOf({ code, reason, retry }: Failure): MsrError {
-  return new MsrError(code, reason, retry);
+/** What is about the keys of a peer. */
+const ABOUT_KEYS: readonly number[] = [CODE.PEER_CHANGED, CODE.NO_KEYS, CODE.LIST_FORGED];
+
+/** The error for it, and whom it is about, should that be about the keys of the one recipient. */
+export function errorOf({ code, reason, retry }: Failure, to: readonly string[] = []): MsrError {
+  const credential = to.length === 1 && ABOUT_KEYS.includes(code) ? to[0] : undefined;
+  return new MsrError(code, reason, retry, { credential });
 }

@@ -7,6 +7,8 @@ import type { Face, Session, WireSettings } from 'msgsrouter-wasm';
 import { openSocket } from '#host';
 import { deferred } from './deferred.ts';
 import type { MsrError } from './error.ts';
+import { STATE } from './events.ts';
+import { Keys } from './keys/keys.ts';
 import { probe } from './probe.ts';
 import type { ReceiptChange } from './receipt.ts';
 import { Sendings } from './sending.ts';
@@ -17,16 +19,31 @@ import { wasm } from './wasm.ts';
 /** How often is looked for them while a client is connected. */
 const EVERY_MS = 30_000;
 
+/** How long an outbox that is at work may go on when the client is closed: what is held in it may be held for ever. */
+const LINGER_MS = 10_000;
+
+/** The question by which the session wants a message opened: see `Question` in protocol/src/v2/handover.rs. */
+const OPEN = 4;
+
+/** As whom they are sent. */
+export interface Sender {
+  settings: WireSettings;
+  /** The private half of the account key, if there is one that is known. */
+  seed: Uint8Array | undefined;
+}
+
 /** Looks for what others left, from `start` to `stop`. */
 export class Leftovers {
   #stores: () => Stores;
   #tell: (change: ReceiptChange) => void;
   #trouble: (error: MsrError) => void;
-  #settings: WireSettings | undefined;
+  #sender: Sender | undefined;
   #credential = '';
   #isAtWork = false;
   /** Ends the wait until the next look. */
   #look: (() => void) | undefined;
+  /** Leaves the outbox that is at work soon. */
+  #leave: (() => void) | undefined;
 
   /** Receipts of what is sent go to `tell`. */
   constructor(stores: () => Stores, tell: (change: ReceiptChange) => void, trouble: (error: MsrError) => void) {
@@ -36,8 +53,8 @@ export class Leftovers {
   }
 
   /** The client is connected, as that. */
-  start(settings: WireSettings, credential: string): void {
-    this.#settings = settings;
+  start(sender: Sender, credential: string): void {
+    this.#sender = sender;
     this.#credential = credential;
     if (this.#isAtWork) this.#look?.();
     else void this.#work();
@@ -45,19 +62,26 @@ export class Leftovers {
 
   /** It does not want to be any more. */
   stop(): void {
-    this.#settings = undefined;
+    this.#sender = undefined;
     this.#look?.();
+    this.#leave?.();
   }
 
   async #work(): Promise<void> {
     this.#isAtWork = true;
-    while (this.#settings) {
+    while (this.#sender) {
       try {
         let isEmpty = true;
-        while (isEmpty && this.#settings) {
+        while (isEmpty && this.#sender) {
           const store = await this.#stores().abandoned(this.#credential);
           if (!store) break;
-          isEmpty = await this.#send(store, this.#settings);
+          // The client may have been closed meanwhile.
+          const sender = this.#sender as Sender | undefined;
+          if (!sender) {
+            await store.close();
+            break;
+          }
+          isEmpty = await this.#send(store, sender);
         }
       } catch {
         // What cannot be looked at now can be later.
@@ -77,25 +101,37 @@ export class Leftovers {
   }
 
   /** Sends what waits in one outbox; whether all of it was. */
-  async #send(store: Store, settings: WireSettings): Promise<boolean> {
+  async #send(store: Store, { settings, seed: account }: Sender): Promise<boolean> {
     let session: Session | undefined;
     const over = deferred<boolean>();
-    const keeper = new Keeper(() => session, async () => store, this.#trouble);
+    const keeper: Keeper = new Keeper(() => session, async () => store, (rows) => keys.restored(rows), this.#trouble);
+    const keys = new Keys({
+      session: () => session,
+      keep: (changes, strict, done) => keeper.keep(changes, strict, done),
+      owner: () => ({ ...settings, seed: account }),
+      tell: () => {},
+      trouble: this.#trouble,
+    });
     const [seed] = crypto.getRandomValues(new BigUint64Array(1));
-    session = new (wasm().Session)(this.#face(keeper, () => session, over.resolve), seed as bigint);
+    session = new (wasm().Session)(this.#face(keeper, keys, () => session, over.resolve), seed as bigint);
+    let lingering: ReturnType<typeof setTimeout> | undefined;
+    this.#leave = () => (lingering ??= setTimeout(() => over.resolve(false), LINGER_MS));
     session.connect({ ...settings, autoreconnect: false });
     const isEmpty = await over.promise;
+    this.#leave = undefined;
+    clearTimeout(lingering);
     session.close();
     await keeper.quiet();
     session.free();
     session = undefined;
+    keys.close();
     keeper.close();
     await keeper.quiet();
     return isEmpty;
   }
 
   /** Of all that happens, only receipts are told: messages wait for a client that has this device for itself. */
-  #face(keeper: Keeper, session: () => Session | undefined, over: (isEmpty: boolean) => void): Face {
+  #face(keeper: Keeper, keys: Keys, session: () => Session | undefined, over: (isEmpty: boolean) => void): Face {
     const ignore = () => {};
     const sendings = new Sendings(this.#tell);
     const end = (isEmpty: boolean) => queueMicrotask(() => over(isEmpty));
@@ -104,16 +140,17 @@ export class Leftovers {
       probe: (url) => void probe(url).then(({ isRefused, speaksV2 }) => session()?.originProbed(isRefused, speaksV2)),
       restore: (credential) => keeper.restore(credential),
       persist: (ticket, changes, strict) => keeper.persist(ticket, changes, strict),
+      ask: (question) => question[0] !== OPEN && keys.ask(question),
       outbox: (waiting) => waiting === 0 && end(true),
       refused: () => end(false),
       lost: () => end(false),
       restored: (ticket, id) => sendings.restored(ticket, id),
       accepted: (ticket, acceptance) => sendings.accepted(ticket, acceptance),
       receipt: (news) => sendings.news(news),
-      sent: (ticket, { timestamp }) => sendings.sent(ticket, Number(timestamp)),
+      sent: (ticket, { timestamp, encrypted }) => sendings.sent(ticket, Number(timestamp), encrypted),
       notSent: (ticket, failure) => sendings.notSent(ticket, failure),
       frame: ignore,
-      state: ignore,
+      state: (state) => keys.state(state === STATE.REGISTERED),
       registered: ignore,
       message: ignore,
       reply: ignore,

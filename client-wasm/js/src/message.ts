@@ -20,6 +20,14 @@ export interface MessageValue<Content = unknown> {
   content: Content;
 }
 
+/** How a message came. */
+interface Arrival {
+  bytes: Uint8Array | undefined;
+  wantsReply: boolean;
+  encrypted: boolean;
+  delivery: Delivery;
+}
+
 /** A message. Its checksum is computed when it is read, so it fits content that was changed in place as well. */
 export class Message<Content = any> extends Fields<MessageValue<Content>> {
   #to: string[] = [];
@@ -28,6 +36,7 @@ export class Message<Content = any> extends Fields<MessageValue<Content>> {
   #timestamp = Date.now();
   #content: Content = {} as Content;
   #wantsReply = false;
+  #encrypted = false;
   #delivery: Delivery | undefined;
 
   /** A message with these fields; those that are missing are empty, and the timestamp is now. */
@@ -41,10 +50,11 @@ export class Message<Content = any> extends Fields<MessageValue<Content>> {
   }
 
   /** The message that a JSON text spells, or that carries `bytes`: one that the session read and checked. */
-  static received(text: string, bytes: Uint8Array | undefined, wantsReply: boolean, delivery: Delivery): Message {
+  static received(text: string, { bytes, wantsReply, encrypted, delivery }: Arrival): Message {
     const { to, from, subject, timestamp, content } = JSON.parse(text) as MessageValue;
     const message = new Message();
     message.#wantsReply = wantsReply;
+    message.#encrypted = encrypted;
     message.#delivery = delivery;
     message.#to = Array.isArray(to) ? to : [to];
     message.#from = from;
@@ -111,6 +121,11 @@ export class Message<Content = any> extends Fields<MessageValue<Content>> {
   /** Whether the sender waits for an answer: one that came of `request`. */
   get wantsReply(): boolean {
     return this.#wantsReply;
+  }
+
+  /** Whether it came encrypted end to end, by a device of its sender. */
+  get encrypted(): boolean {
+    return this.#encrypted;
   }
 
   /** Answers a message that came, to its sender, under its subject; who asked by `request` gets it as the answer. */

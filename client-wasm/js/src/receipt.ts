@@ -29,6 +29,8 @@ export interface Receipt {
   /** When it was accepted or sent, in ms since 1970 by the server's clock; when it was refused, by this one's. */
   timestamp: number;
   recipients: RecipientStatus[];
+  /** Whether it was encrypted end to end, for every recipient. */
+  encrypted: boolean;
   /** The receipt, once no status can change any more. */
   settled: Promise<Receipt>;
 }
@@ -47,12 +49,19 @@ export interface SendOptions {
   realtime?: boolean;
   /** The id of the receipt. What is sent again with the same id stays one message. */
   id?: string;
+  /**
+   * `'auto'` unless said: encrypted for whoever has keys, as it is for whoever never showed any, where that is allowed.
+   * `'required'`: encrypted, or refused. `'off'`: as it is.
+   */
+  encrypt?: 'auto' | 'required' | 'off';
+  /** With `'auto'`: whether it may go as it is to peers of whom no keys were ever seen; `client.allowPlain` unless said. */
+  allowPlain?: boolean;
   /** Takes the message back, if there is still time. */
   signal?: AbortSignal;
 }
 
 /** Options of `request`. */
-export interface RequestOptions extends Pick<SendOptions, 'signal'> {
+export interface RequestOptions extends Pick<SendOptions, 'encrypt' | 'allowPlain' | 'signal'> {
   /** Gives up when no answer came within so many ms; 30 seconds unless said. */
   timeout?: number;
 }
@@ -64,25 +73,25 @@ export interface OpenReceipt {
 }
 
 /** A receipt of a message of which no more will be known: sent, or refused with `error`. */
-export function receiptOf(id: string, timestamp: number, to: string[], error?: MsrError): Receipt {
+export function receiptOf(id: string, timestamp: number, to: string[], encrypted: boolean, error?: MsrError): Receipt {
   const status: Omit<RecipientStatus, 'to'> = error ? { status: 'error', code: error.code, reason: error.reason } : { status: 'sent' };
-  const { receipt, settle } = openReceipt(id, timestamp, to.map((to) => ({ to, ...status })));
+  const { receipt, settle } = openReceipt(id, timestamp, to.map((to) => ({ to, ...status })), encrypted);
   settle();
   return receipt;
 }
 
 /** A receipt of a message that the server has. */
-export function openReceipt(id: string, timestamp: number, recipients: RecipientStatus[]): OpenReceipt {
+export function openReceipt(id: string, timestamp: number, recipients: RecipientStatus[], encrypted = false): OpenReceipt {
   const settled = deferred<Receipt>();
-  const receipt = withSettled({ id, timestamp, recipients }, settled.promise);
+  const receipt = withSettled({ id, timestamp, recipients, encrypted }, settled.promise);
   return { receipt, settle: () => settled.resolve(receipt) };
 }
 
 /** The receipt as it is now. */
-export function changeOf({ id, timestamp, recipients, settled }: Receipt, changed: RecipientStatus[]): ReceiptChange {
+export function changeOf({ id, timestamp, recipients, encrypted, settled }: Receipt, changed: RecipientStatus[]): ReceiptChange {
   const copies = recipients.map((recipient) => ({ ...recipient }));
   const isChanged = (_: unknown, place: number) => changed.includes(recipients[place] as RecipientStatus);
-  return withSettled({ id, timestamp, recipients: copies, changed: copies.filter(isChanged) }, settled);
+  return withSettled({ id, timestamp, recipients: copies, encrypted, changed: copies.filter(isChanged) }, settled);
 }
 
 /** Whether no status can change any more. */

@@ -54,30 +54,30 @@ export class Sendings {
     this.add(ticket, id, []).catch(() => {});
   }
 
-  sent(ticket: number, timestamp: number): void {
+  sent(ticket: number, timestamp: number, encrypted: boolean): void {
     const sending = take(this.#sending, ticket);
     if (!sending) return;
-    const receipt = receiptOf(sending.id ?? randomId(), timestamp, sending.to);
+    const receipt = receiptOf(sending.id ?? randomId(), timestamp, sending.to, encrypted);
     sending.resolve(receipt);
     this.#tell(changeOf(receipt, receipt.recipients));
   }
 
   notSent(ticket: number, failure: Failure): void {
-    const error = errorOf(failure);
-    take(this.#requests, ticket)?.reject(error);
     const sending = take(this.#sending, ticket);
+    const error = errorOf(failure, sending?.to);
+    take(this.#requests, ticket)?.reject(error);
     if (!sending) return;
     sending.reject(error);
-    const receipt = receiptOf(sending.id ?? randomId(), Date.now(), sending.to, error);
+    const receipt = receiptOf(sending.id ?? randomId(), Date.now(), sending.to, false, error);
     this.#tell(changeOf(receipt, receipt.recipients));
   }
 
-  accepted(ticket: number, { id: name, timestamp, recipients }: Acceptance): void {
+  accepted(ticket: number, { id: name, timestamp, recipients, encrypted }: Acceptance): void {
     const sending = take(this.#sending, ticket);
     if (!sending) return;
     const early = sending.open?.receipt.recipients ?? [];
     const open = sending.open ?? openReceipt(sending.id ?? name, timestamp, []);
-    Object.assign(open.receipt, { timestamp, recipients });
+    Object.assign(open.receipt, { timestamp, recipients, encrypted });
     this.#open.set(name, [...(this.#open.get(name) ?? []), open]);
     this.#settle(name, open);
     this.#forgetTheOldest();

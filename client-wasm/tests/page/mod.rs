@@ -24,6 +24,8 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(crate) fn kept(this: &FakeFace) -> WireRows;
     #[wasm_bindgen(method)]
+    pub(crate) fn question(this: &FakeFace) -> Vec<u8>;
+    #[wasm_bindgen(method)]
     pub(crate) fn tag(this: &FakeFace) -> f64;
     #[wasm_bindgen(method)]
     pub(crate) fn came(this: &FakeFace, data: &JsValue);
@@ -45,6 +47,8 @@ extern "C" {
     pub(crate) fn noted(this: &FakeFace) -> String;
 
     pub(crate) fn settings(server: &str, autoreconnect: bool) -> WireSettings;
+    #[wasm_bindgen(js_name = settings)]
+    pub(crate) fn settings_with(server: &str, autoreconnect: bool, secret: &str) -> WireSettings;
     pub(crate) fn draft(to: &str, content: &str, more: &JsValue) -> WireDraft;
 }
 

@@ -78,6 +78,9 @@ pub enum Event {
         timestamp_ms: i64,
         /// How far it got with each recipient.
         recipients: Vec<(Credential, Progress)>,
+        /// Whether it is encrypted end to end, as far as is known: of one whose acceptance an earlier run did not hear of, `false`
+        /// where that cannot be told.
+        encrypted: bool,
     },
     /// How far a message of the page got with one recipient. May come before [`crate::Event::Accepted`].
     Receipt(Receipt),
@@ -115,8 +118,10 @@ pub enum Event {
     Sent {
         /// Which.
         ticket: Ticket,
-        /// The message as written.
+        /// The message as the page wrote it.
         message: Message,
+        /// Whether it was encrypted end to end.
+        encrypted: bool,
     },
     /// A message of the page will not be sent.
     NotSent {

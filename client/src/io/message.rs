@@ -4,6 +4,8 @@ use msr_protocol::v1::Subject;
 use msr_protocol::v2::MessageId;
 use msr_protocol::{JsonText, Message};
 
+use super::Encrypt;
+
 /// What a message carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
@@ -39,6 +41,10 @@ pub struct Draft {
     pub request: Option<f64>,
     /// The message that this one answers.
     pub reply_to: Option<MessageId>,
+    /// Whether it is to be encrypted.
+    pub encrypt: Encrypt,
+    /// Whether it may go plain to a recipient of whom nothing is known.
+    pub allow_plain: bool,
 }
 
 impl Draft {
@@ -46,7 +52,18 @@ impl Draft {
     #[must_use]
     pub fn new(to: JsonText, subject: JsonText, content: impl Into<Content>) -> Self {
         let content = content.into();
-        Self { to, subject, content, expire_after_ms: None, realtime: false, id: None, request: None, reply_to: None }
+        Self {
+            to,
+            subject,
+            content,
+            expire_after_ms: None,
+            realtime: false,
+            id: None,
+            request: None,
+            reply_to: None,
+            encrypt: Encrypt::Auto,
+            allow_plain: false,
+        }
     }
 }
 
@@ -68,11 +85,13 @@ pub struct Inbound {
     pub wants_reply: bool,
     /// Whether it was never queued.
     pub realtime: bool,
+    /// Whether it came encrypted end to end.
+    pub encrypted: bool,
 }
 
 impl From<Message> for Inbound {
     fn from(message: Message) -> Self {
-        Self { message, bytes: None, tag: None, id: None, reply_to: None, wants_reply: false, realtime: false }
+        Self { message, bytes: None, tag: None, id: None, reply_to: None, wants_reply: false, realtime: false, encrypted: false }
     }
 }
 

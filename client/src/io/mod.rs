@@ -4,6 +4,7 @@ mod driver;
 mod event;
 mod message;
 mod records;
+mod sealing;
 
 use msr_protocol::{Code, Credential, Peer};
 
@@ -11,6 +12,7 @@ pub use driver::{Input, Output};
 pub use event::{Event, OwnDevice, Progress, Receipt};
 pub use message::{Answered, Content, DeliveryTag, Draft, Inbound, Received};
 pub use records::{Change, PersistTicket, Snapshot};
+pub use sealing::{Encrypt, Letter, Opened, Opening, SealTicket, Sealing};
 
 /// When something happened: both clocks of the driver, read together.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,7 +26,8 @@ pub struct Moment {
 /// What a connection needs to know. Taken over at the next (re)connect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// `ws://…` or `wss://…`
+    /// `ws://…` or `wss://…`. An identity by key signs the host and port that stand here: a driver that dials another spelling of
+    /// it (a browser's `URL` turns some into others) hands over that one.
     pub server: String,
     /// Who registers.
     pub peer: Peer,

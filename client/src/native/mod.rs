@@ -4,6 +4,7 @@
 //! The task decides nothing: it carries inputs to the session and does what the session says. It sends an `Origin` only
 //! where it is told one. What the device must not forget is kept in a [`Storage`].
 
+mod keys;
 mod owner;
 mod reader;
 mod socket;
@@ -17,6 +18,7 @@ use msr_protocol::{Code, Credential, JsonText, Message};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
+pub use self::keys::{Keys, SharedKeys};
 use self::owner::{Command, Owner};
 pub use self::reader::read;
 pub use self::store::{Folder, Memory, Storage, Store};
@@ -40,6 +42,8 @@ pub struct Options {
     /// Whether a message counts as handled as soon as it was handed to those who listen. If not, [`Client::handled`] says
     /// so, and a sender's next message waits for that.
     pub by_hand: bool,
+    /// Who proves, seals and opens for an identity by key; without, one is refused with 463.
+    pub keys: Option<SharedKeys>,
 }
 
 /// What became of a message that was sent.
@@ -117,6 +121,14 @@ impl Client {
     /// [`Code::Closed`] when the runtime is going away.
     pub async fn handled(&self, tag: DeliveryTag) -> Result<(), Failure> {
         self.ask(|done| Command::Handled(tag, done)).await
+    }
+
+    /// The keys of an identity have something to say that nobody waits for: see [`Keys::ask`].
+    ///
+    /// # Errors
+    /// [`Code::Closed`] when the runtime is going away.
+    pub async fn answer(&self, input: Input) -> Result<(), Failure> {
+        self.ask(|done| Command::Answer(input, done)).await
     }
 
     /// Searches for peers; `keyword` is a JSON string. Gives those found as JSON objects.

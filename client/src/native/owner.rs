@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message as WsMessage;
 
+use super::keys::{Keys, without_keys};
 use super::socket::{Ended, Frame, Socket};
 use super::store::{Done, Storage, Worker};
 use super::subscribers::Subscribers;
@@ -35,6 +36,7 @@ pub(super) enum Command {
     Send(Draft, Settled<Sent>),
     Request(Draft, Settled<Inbound>),
     Handled(DeliveryTag, oneshot::Sender<()>),
+    Answer(Input, oneshot::Sender<()>),
     Find(JsonText, Settled<Vec<JsonText>>),
     /// `Close` or `Bye`; the answer is what to wait for until the socket is closed.
     End(Input, oneshot::Sender<Option<JoinHandle<()>>>),
@@ -126,6 +128,7 @@ impl Owner {
                 Some(done) = self.stored.recv() => self.stored(done),
                 () = tokio::time::sleep_until(deadline) => {
                     self.session.handle_timeout(self.now());
+                    self.time_out_keys();
                     self.drain();
                 }
             }
@@ -177,6 +180,10 @@ impl Owner {
             }
             Command::Handled(tag, done) => {
                 self.session.handle_input(Input::Handled(tag), now);
+                let _ = done.send(());
+            }
+            Command::Answer(input, done) => {
+                self.session.handle_input(input, now);
                 let _ = done.send(());
             }
             Command::Find(keyword, done) => {
@@ -242,11 +249,31 @@ impl Owner {
                     let probed = Input::OriginProbed { refused: false, speaks_v2: Some(!self.refused_v2) };
                     self.session.handle_input(probed, self.now());
                 }
+                question @ (Output::Prove { .. }
+                | Output::Seal { .. }
+                | Output::Unseal { .. }
+                | Output::Open { .. }
+                | Output::Keys(_)
+                | Output::LateHandled { .. }) => {
+                    let now = self.now();
+                    let answers = match &self.options.keys {
+                        Some(keys) => keys.with(|keys| keys.ask(question, now)),
+                        None => without_keys(question),
+                    };
+                    self.answer(answers);
+                }
                 Output::Event(event) => self.tell(event),
             }
         }
         let status = self.session.status();
         self.status.send_if_modified(|told| std::mem::replace(told, status) != status);
+    }
+
+    /// What the keys have to say.
+    fn answer(&mut self, answers: Vec<Input>) {
+        for answer in answers {
+            self.session.handle_input(answer, self.now());
+        }
     }
 
     fn push(&mut self, message: WsMessage) {
@@ -257,11 +284,16 @@ impl Owner {
 
     /// Settles what waits for this, and passes it on.
     fn tell(&mut self, event: Event) {
+        if let Some(keys) = &self.options.keys {
+            let now = self.now();
+            let answers = keys.with(|keys| keys.told(&event, now));
+            self.answer(answers);
+        }
         match &event {
             Event::Registered => self.connected(&Ok(())),
             Event::Refused(failure) => self.connected(&Err(failure.clone())),
-            Event::Sent { ticket, message } => settle(&mut self.sends, *ticket, || Ok(Sent::Written(message.clone()))),
-            Event::Accepted { ticket, id, timestamp_ms, recipients } => {
+            Event::Sent { ticket, message, .. } => settle(&mut self.sends, *ticket, || Ok(Sent::Written(message.clone()))),
+            Event::Accepted { ticket, id, timestamp_ms, recipients, .. } => {
                 let (id, timestamp_ms) = (*id, *timestamp_ms);
                 settle(&mut self.sends, *ticket, || Ok(Sent::Accepted { id, timestamp_ms, recipients: recipients.clone() }));
             }
@@ -308,9 +340,19 @@ impl Owner {
         Moment { monotonic_ms: self.start.elapsed().as_secs_f64() * 1_000.0, wall_ms: wall.as_secs_f64() * 1_000.0 }
     }
 
+    fn time_out_keys(&mut self) {
+        let Some(keys) = &self.options.keys else { return };
+        let now = self.now();
+        let is_due = |keys: &mut dyn Keys| keys.deadline_ms() <= now.monotonic_ms;
+        let answers = keys.with(|keys| if is_due(keys) { keys.time_out(now) } else { Vec::new() });
+        self.answer(answers);
+    }
+
     fn deadline(&self) -> Instant {
         let now_ms = self.now().monotonic_ms;
         let deadline_ms = self.session.poll_timeout().unwrap_or(f64::INFINITY);
+        let keys_ms = self.options.keys.as_ref().map_or(f64::INFINITY, |keys| keys.with(|keys| keys.deadline_ms()));
+        let deadline_ms = deadline_ms.min(keys_ms);
         let sleep_ms = (deadline_ms - now_ms).clamp(0.0, LONGEST_SLEEP_MS);
         Instant::now() + Duration::from_secs_f64(sleep_ms / 1_000.0)
     }

@@ -27,7 +27,11 @@ impl Session {
                 self.open(now);
             }
             Phase::Restoring => self.open(now),
-            Phase::Connecting { .. } | Phase::Probing { .. } | Phase::Greeting { .. } | Phase::Registering { .. } => {}
+            Phase::Connecting { .. }
+            | Phase::Probing { .. }
+            | Phase::Greeting { .. }
+            | Phase::Proving { .. }
+            | Phase::Registering { .. } => {}
             Phase::Registered { .. } => {
                 self.is_awaited = false;
                 self.tell(Event::Registered);
@@ -63,7 +67,7 @@ impl Session {
                 timestamp: JsonText::milliseconds(self.clock.server_ms(now)),
                 content: JsonText::empty_object(),
             };
-            self.outputs.push_back(Output::Transmit(message.to_text()));
+            self.outputs.push(Output::Transmit(message.to_text()));
         }
         self.close();
     }
@@ -79,6 +83,10 @@ impl Session {
         if attempt.version == Version::Two && subprotocol == Some(v2::SUBPROTOCOL) {
             return self.await_challenge(now);
         }
+        if attempt.host.is_some() {
+            self.outputs.push(Output::CloseSocket { code: NORMAL_CLOSE });
+            return self.refuse(Code::Version2Required.into());
+        }
         if attempt.version == Version::Two {
             // It took none of what was offered, and does not mind.
             attempt.version = Version::One;
@@ -88,18 +96,25 @@ impl Session {
         let sent_ms = now.monotonic_ms;
         self.unopened = 0;
         self.enter(Phase::Registering { sent_ms, deadline_ms: sent_ms + limits::REGISTRATION_TIMEOUT_MS });
-        self.outputs.push_back(Output::Transmit(request.to_text()));
+        self.outputs.push(Output::Transmit(request.to_text()));
     }
 
     pub(super) fn socket_closed(&mut self, code: u16, reason: String, now: Moment) {
         let refusal = Code::from_close_code(code).filter(|code| code.disposition() == Disposition::Final);
         match (self.phase, refusal) {
             (Phase::Idle | Phase::Restoring | Phase::Probing { .. } | Phase::Waiting { .. }, _) => {}
-            (Phase::Connecting { .. } | Phase::Greeting { .. } | Phase::Registering { .. } | Phase::Registered { .. }, Some(refusal)) => {
-                self.refuse(registration::failure(refusal, &reason))
-            }
             (Phase::Connecting { .. }, None) => self.failed_to_open(code, reason, now),
-            (Phase::Greeting { .. } | Phase::Registering { .. } | Phase::Registered { .. }, None) => self.lost(code, reason, now),
+            (Phase::Greeting { .. } | Phase::Proving { .. } | Phase::Registering { .. } | Phase::Registered { .. }, None) => {
+                self.lost(code, reason, now);
+            }
+            (
+                Phase::Connecting { .. }
+                | Phase::Greeting { .. }
+                | Phase::Proving { .. }
+                | Phase::Registering { .. }
+                | Phase::Registered { .. },
+                Some(refusal),
+            ) => self.refuse(registration::failure(refusal, &reason)),
         }
     }
 
@@ -116,8 +131,11 @@ impl Session {
             return if speaks_v2 == Some(true) { self.retry(Code::GoingAway, now) } else { self.flush(now) };
         }
         let offered = self.attempt.as_ref().map(|attempt| attempt.version);
+        let is_by_key = self.attempt.as_ref().is_some_and(|attempt| attempt.host.is_some());
         if refused {
             self.refuse(Code::OriginRefused.into());
+        } else if (offered, speaks_v2) == (Some(Version::Two), Some(false)) && is_by_key {
+            self.refuse(Code::Version2Required.into());
         } else if (offered, speaks_v2) == (Some(Version::Two), Some(false)) {
             // That is why it did not open, and nothing was lost.
             self.open(now);
@@ -130,7 +148,9 @@ impl Session {
     pub(super) fn time_out(&mut self, now: Moment) {
         match self.phase {
             Phase::Idle | Phase::Restoring | Phase::Registered { .. } => {}
-            Phase::Connecting { .. } | Phase::Greeting { .. } | Phase::Registering { .. } => self.retry(Code::Timeout, now),
+            Phase::Connecting { .. } | Phase::Greeting { .. } | Phase::Proving { .. } | Phase::Registering { .. } => {
+                self.retry(Code::Timeout, now);
+            }
             Phase::Probing { .. } => self.lost(ABNORMAL_CLOSE, String::new(), now),
             Phase::Waiting { .. } => self.open(now),
         }
@@ -151,7 +171,7 @@ impl Session {
                 self.flush(now);
             }
             Verdict::Refused(code) => {
-                self.outputs.push_back(Output::CloseSocket { code: NORMAL_CLOSE });
+                self.outputs.push(Output::CloseSocket { code: NORMAL_CLOSE });
                 self.refuse(code.into());
             }
             Verdict::Later(code) => self.retry(code, now),
@@ -167,15 +187,19 @@ impl Session {
         let started_ms = now.monotonic_ms;
         let url = settings.server.clone();
         let (peer, device) = (settings.peer.clone(), settings.device.clone());
-        let credential = peer.credential();
-        if !self.is_ready(credential, now) {
+        let (credential, is_by_key) = (peer.credential(), registration::is_by_key(&peer));
+        if is_by_key && self.dialect.is_version_1() {
+            return self.refuse(Code::Version2Required.into());
+        }
+        if !self.is_ready((credential, is_by_key), now) {
             return self.enter(Phase::Restoring);
         }
-        let version = self.dialect.offer(&url);
-        self.attempt = Some(Attempt { credential, peer, device, started_ms, version });
+        let offered = self.dialect.offer(&url);
+        let (version, host) = if is_by_key { (Version::Two, url::dialled(&url)) } else { (offered, None) };
+        self.attempt = Some(Attempt { credential, peer, device, started_ms, version, host });
         self.enter(Phase::Connecting { deadline_ms: started_ms + limits::CONNECT_TIMEOUT_MS });
         let subprotocol = (version == Version::Two).then_some(v2::SUBPROTOCOL);
-        self.outputs.push_back(Output::OpenSocket { url, subprotocol });
+        self.outputs.push(Output::OpenSocket { url, subprotocol });
     }
 
     /// A browser does not say why: perhaps the server does, and for the first of many failures it is asked.
@@ -197,14 +221,14 @@ impl Session {
     fn ask_server(&mut self) -> bool {
         let Some(url) = self.settings.as_ref().and_then(|settings| url::probe(&settings.server)) else { return false };
         self.probes = self.probes.saturating_add(1);
-        self.outputs.push_back(Output::ProbeOrigin { url });
+        self.outputs.push(Output::ProbeOrigin { url });
         true
     }
 
     /// Leaves the connection there is, to make it anew.
     pub(super) fn retry(&mut self, why: Code, now: Moment) {
         self.transmit_frames();
-        self.outputs.push_back(Output::CloseSocket { code: why.close_code() });
+        self.outputs.push(Output::CloseSocket { code: why.close_code() });
         self.lost(why.close_code(), why.reason().to_owned(), now);
     }
 
@@ -246,7 +270,7 @@ impl Session {
     fn give_up(&mut self, code: u16) {
         if self.phase.has_socket() {
             self.transmit_frames();
-            self.outputs.push_back(Output::CloseSocket { code });
+            self.outputs.push(Output::CloseSocket { code });
         }
         self.enter(Phase::Idle);
     }

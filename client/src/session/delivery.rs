@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::inbox::{self, Meaning};
 use crate::outbox::Outgoing;
 use crate::search::{Outcome, Reply};
-use crate::{Draft, Event, Failure, Moment, Output, Received, Ticket, draft, limits};
+use crate::{Draft, Encrypt, Event, Failure, Moment, Output, Received, Ticket, draft, limits, registration};
 
 impl Session {
     /// Who is registered now.
@@ -29,6 +29,9 @@ impl Session {
     /// Writes a draft, or puts it into an outbox.
     pub(super) fn accept(&mut self, ticket: Ticket, draft: Draft, now: Moment) -> Result<(), Failure> {
         if self.dialect.is_version_1() || self.registered_in_version_1().is_some() {
+            if draft.encrypt == Encrypt::Required {
+                return Err(Code::NoKeys.into());
+            }
             let bytes = draft::check(&draft)?;
             return self.accept_in_memory(ticket, draft, bytes, now);
         }
@@ -40,7 +43,7 @@ impl Session {
         let is_realtime = draft.realtime;
         let outgoing = Outgoing {
             ticket,
-            author: self.author(),
+            author: self.author().map(|(credential, _)| credential),
             timestamp: JsonText::milliseconds(self.clock.server_ms(now)),
             sent_ms: Clock::local_ms(now),
             bytes,
@@ -63,7 +66,7 @@ impl Session {
         self.expire(now);
         let Some(credential) = self.registered_in_version_1() else { return };
         self.flush_device(credential);
-        while let Some(outgoing) = self.outbox.pop() {
+        for outgoing in self.outbox.drain() {
             self.write(outgoing, credential);
         }
         self.ask(now);
@@ -78,7 +81,7 @@ impl Session {
         }
         let Some(credential) = self.registered_in_version_1() else { return };
         while let Some(request) = self.searches.next_request(credential, self.clock.server_ms(now)) {
-            self.outputs.push_back(Output::Transmit(request.to_text()));
+            self.outputs.push(Output::Transmit(request.to_text()));
         }
     }
 
@@ -127,14 +130,18 @@ impl Session {
         });
     }
 
-    /// Whose message this is: a message waits for its author, and never goes out under another name.
-    pub(super) fn author(&self) -> Option<Credential> {
+    /// Whose message this is, and whether that is an identity by key: a message waits for its author, and never goes out under
+    /// another name.
+    pub(super) fn author(&self) -> Option<(Credential, bool)> {
         match self.phase {
-            Phase::Connecting { .. } | Phase::Greeting { .. } | Phase::Registering { .. } | Phase::Registered { .. } => {
-                self.attempt.as_ref().map(|attempt| attempt.credential)
-            }
+            Phase::Connecting { .. }
+            | Phase::Greeting { .. }
+            | Phase::Proving { .. }
+            | Phase::Registering { .. }
+            | Phase::Registered { .. } => self.attempt.as_ref().map(|attempt| (attempt.credential, attempt.host.is_some())),
             Phase::Idle | Phase::Restoring | Phase::Probing { .. } | Phase::Waiting { .. } => {
-                self.settings.as_ref().map(|settings| settings.peer.credential())
+                let peer = &self.settings.as_ref()?.peer;
+                Some((peer.credential(), registration::is_by_key(peer)))
             }
         }
     }
@@ -152,8 +159,8 @@ impl Session {
     }
 
     pub(super) fn write_message(&mut self, ticket: Ticket, message: Message) {
-        self.outputs.push_back(Output::Transmit(message.to_text()));
-        self.tell(Event::Sent { ticket, message });
+        self.outputs.push(Output::Transmit(message.to_text()));
+        self.tell(Event::Sent { ticket, message, encrypted: false });
     }
 }
 

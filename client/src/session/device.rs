@@ -9,27 +9,27 @@ use super::phase::Phase;
 use crate::clock::Clock;
 use crate::outbox::{Outgoing, beyond_version_1};
 use crate::v2::{Accepting, Pending, Profile, realtime_flags, recipients_text};
-use crate::{Content, DeliveryTag, Draft, Event, Failure, Moment, Output, PersistTicket, Snapshot, Ticket, draft};
+use crate::{Content, DeliveryTag, Draft, Encrypt, Event, Failure, Moment, Output, PersistTicket, Snapshot, Ticket, draft};
 
 impl Session {
     /// Whether what the device kept for that peer is here, and the store knows the device; asks for it.
-    pub(super) fn is_ready(&mut self, credential: Credential, now: Moment) -> bool {
+    pub(super) fn is_ready(&mut self, peer: (Credential, bool), now: Moment) -> bool {
         if self.dialect.is_version_1() {
             return true;
         }
         match &self.profile {
-            Some(profile) if profile.credential == credential => return profile.is_noted(),
+            Some(profile) if profile.credential == peer.0 => return profile.is_noted(),
             Some(_) => self.leave(now),
             None => {}
         }
-        self.ask_for(credential);
+        self.ask_for(peer);
         false
     }
 
-    fn ask_for(&mut self, credential: Credential) {
-        if self.restoring != Some(credential) {
-            self.restoring = Some(credential);
-            self.outputs.push_back(Output::Restore { credential });
+    fn ask_for(&mut self, peer: (Credential, bool)) {
+        if self.restoring != Some(peer) {
+            self.restoring = Some(peer);
+            self.outputs.push(Output::Restore { credential: peer.0 });
         }
     }
 
@@ -37,23 +37,24 @@ impl Session {
     fn leave(&mut self, now: Moment) {
         if let Some(profile) = &mut self.profile {
             profile.leave();
+            self.last = profile.last();
         }
         self.settle_device(now);
         let ticket = PersistTicket(self.last_persist + 1);
         if let Some((changes, strict)) = self.profile.take().and_then(|mut profile| profile.persist_rest(ticket)) {
             self.last_persist += 1;
-            self.outputs.push_back(Output::Persist { ticket, changes, strict });
+            self.outputs.push(Output::Persist { ticket, changes, strict });
         }
     }
 
     /// What the device kept is read.
     pub(super) fn restored(&mut self, snapshot: Snapshot, now: Moment) {
-        let wanted = self.restoring.take_if(|wanted| *wanted == snapshot.credential);
-        if wanted.is_none() || self.dialect.is_version_1() {
+        let Some((_, by_key)) = self.restoring.take_if(|(wanted, _)| *wanted == snapshot.credential) else { return };
+        if self.dialect.is_version_1() {
             return;
         }
-        let Self { last_ticket, .. } = self;
-        let profile = Profile::restore(snapshot, now, || {
+        let Self { last_ticket, last, .. } = self;
+        let profile = Profile::restore(snapshot, by_key, *last, now, || {
             *last_ticket = last_ticket.wrapping_add(1);
             Ticket(*last_ticket)
         });
@@ -122,7 +123,7 @@ impl Session {
         draft.expire_after_ms = draft.expire_after_ms.or(reply_in_ms);
         let reply_by_ms = reply_in_ms.map_or(f64::INFINITY, |ms| now.monotonic_ms + ms);
         let author = self.author();
-        let Some(profile) = self.profile.as_mut().filter(|profile| author.is_none_or(|author| profile.credential == author)) else {
+        let Some(profile) = self.profile.as_mut().filter(|profile| author.is_none_or(|(author, _)| profile.credential == author)) else {
             self.accept_in_memory(ticket, draft, bytes, now)?;
             if let Some(author) = author.filter(|_| self.profile.is_none()) {
                 self.ask_for(author);
@@ -137,6 +138,8 @@ impl Session {
     fn write_realtime(&mut self, ticket: Ticket, draft: Draft, recipients: Vec<Credential>, now: Moment) -> Result<(), Failure> {
         let Some(credential) = self.registered_as() else { return Err(Code::Unreachable.into()) };
         let Some(link) = &mut self.link else { return Err(Code::Unreachable.into()) };
+        let Some(profile) = &self.profile else { return Err(Code::Unreachable.into()) };
+        let (encrypt, _) = profile.cover(&draft)?;
         let (payload, content) = match &draft.content {
             Content::Json(content) => (content.as_str().as_bytes(), content.clone()),
             Content::Bytes(bytes) => (bytes.as_slice(), JsonText::null()),
@@ -144,12 +147,14 @@ impl Session {
         if payload.len() + draft.subject.as_str().len() + 16 * recipients.len() + 64 > link.window.piece_bytes {
             return Err(Code::TooLarge.into());
         }
+        if encrypt != Encrypt::Off {
+            return self.ask_live(ticket, draft, recipients, now);
+        }
         link.write(&Frame::Send {
             number: Varint(0),
             flags: realtime_flags(&draft.content),
             expire_after_ms: Varint(0),
             recipients: List(recipients),
-            revision: Varint(0),
             device_headers: List(Vec::new()),
             reply_to: draft.reply_to,
             subject: draft.subject.as_str(),
@@ -157,7 +162,7 @@ impl Session {
         });
         let timestamp = JsonText::milliseconds(self.clock.server_ms(now));
         let message = Message { to: draft.to, from: JsonText::from(credential), subject: draft.subject, timestamp, content };
-        self.tell(Event::Sent { ticket, message });
+        self.tell(Event::Sent { ticket, message, encrypted: false });
         Ok(())
     }
 
@@ -169,9 +174,9 @@ impl Session {
             let tickets = pending.tickets.clone();
             match in_version_1(pending, credential, offset_ms) {
                 Ok(message) => {
-                    self.outputs.push_back(Output::Transmit(message.to_text()));
+                    self.outputs.push(Output::Transmit(message.to_text()));
                     for ticket in tickets {
-                        self.tell(Event::Sent { ticket, message: message.clone() });
+                        self.tell(Event::Sent { ticket, message: message.clone(), encrypted: false });
                     }
                 }
                 Err(failure) => {
@@ -190,11 +195,15 @@ impl Session {
         if let Some(link) = self.link.as_mut().filter(|_| is_registered) {
             profile.transmit(link, now);
         }
-        self.outputs.extend(profile.events.drain(..).map(Output::Event));
+        profile.ask_to_seal(now);
+        for event in std::mem::take(&mut profile.events) {
+            self.outputs.push(Output::Event(event));
+        }
+        self.outputs.append(std::mem::take(&mut profile.asks));
         let ticket = PersistTicket(self.last_persist + 1);
         if let Some((changes, strict)) = profile.persist(ticket, now) {
             self.last_persist += 1;
-            self.outputs.push_back(Output::Persist { ticket, changes, strict });
+            self.outputs.push(Output::Persist { ticket, changes, strict });
         }
         self.transmit_frames();
     }
@@ -202,7 +211,9 @@ impl Session {
     /// Hands over the frames that were written.
     pub(super) fn transmit_frames(&mut self) {
         if let Some(link) = &mut self.link {
-            self.outputs.extend(link.take().into_iter().map(Output::TransmitFrames));
+            for message in link.take() {
+                self.outputs.push(Output::TransmitFrames(message));
+            }
         }
     }
 
@@ -216,7 +227,7 @@ impl Session {
 
 /// A message as version 1 writes it.
 fn in_version_1(pending: Pending, from: Credential, offset_ms: i64) -> Result<Message, Failure> {
-    if pending.flags != 0 {
+    if pending.flags != 0 || pending.encrypt != Encrypt::Off {
         return Err(beyond_version_1());
     }
     if pending.payload.len() + crate::limits::MESSAGE_ENVELOPE_BYTES + 35 * pending.recipients.len() > wire::MESSAGE_BYTES {

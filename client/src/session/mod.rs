@@ -4,10 +4,9 @@ mod connection;
 mod delivery;
 mod device;
 mod dialect;
+mod keys;
 mod phase;
 mod version_2;
-
-use std::collections::VecDeque;
 
 use fastrand::Rng;
 use msr_protocol::{Code, Credential, JsonText, Peer};
@@ -17,8 +16,9 @@ use self::phase::Phase;
 use crate::backoff::Backoff;
 use crate::clock::Clock;
 use crate::outbox::Outbox;
+use crate::queue::Queue;
 use crate::search::Searches;
-use crate::v2::{Link, Profile};
+use crate::v2::{Last, Link, Profile};
 use crate::{Draft, Event, Failure, Input, Moment, Output, Settings, State, Status, Ticket};
 
 /// A client, without socket, clock or randomness of its own: the crate's documentation says how to drive it.
@@ -38,8 +38,10 @@ pub struct Session {
     dialect: Dialect,
     /// What this device keeps, once it is read; nothing for whoever speaks version 1 alone.
     profile: Option<Profile>,
-    /// Whose it was that was asked for last.
-    restoring: Option<Credential>,
+    /// Whose it was that was asked for last, and whether that is an identity by key.
+    restoring: Option<(Credential, bool)>,
+    /// The last names of questions of peers before this one.
+    last: Last,
     /// The connection there is, in version 2.
     link: Option<Link>,
     backoff: Backoff,
@@ -50,7 +52,7 @@ pub struct Session {
     searches: Searches,
     last_ticket: u32,
     last_persist: u64,
-    outputs: VecDeque<Output>,
+    outputs: Queue<Output>,
     told_state: State,
     told_waiting: usize,
 }
@@ -64,6 +66,8 @@ struct Attempt {
     started_ms: f64,
     /// What was offered; what is spoken, once it is open.
     version: Version,
+    /// Host and port that are dialled, which an identity by key signs; `None` for one by MD5.
+    host: Option<String>,
 }
 
 impl Session {
@@ -91,6 +95,7 @@ impl Session {
             dialect,
             profile: None,
             restoring: None,
+            last: Last::default(),
             link: None,
             backoff: Backoff::default(),
             rng: Rng::with_seed(seed),
@@ -99,7 +104,7 @@ impl Session {
             searches: Searches::default(),
             last_ticket: 0,
             last_persist: 0,
-            outputs: VecDeque::new(),
+            outputs: Queue::default(),
             told_state: State::Closed,
             told_waiting: 0,
         }
@@ -125,6 +130,13 @@ impl Session {
             Input::PersistFailed { ticket, reason } => self.persisted(ticket, Some(&reason), now),
             Input::Handled(tag) => self.handled(tag, now),
             Input::Retire(device) => self.retire(device),
+            Input::Proven { nonce, proof } => self.proven(&nonce, Ok(proof), now),
+            Input::NotProven { nonce, failure } => self.proven(&nonce, Err(failure), now),
+            Input::Sealed { ticket, outcome } => self.sealed(ticket, outcome, now),
+            Input::Opened { tag, outcome } => self.opened(tag, outcome, now),
+            Input::Keys(frames) => self.write_keys(&frames),
+            Input::Control { recipient, payload, headers } => self.control(recipient, payload, headers, now),
+            Input::Late { entry, opened } => self.late(&entry, &opened),
         }
         self.settle_device(now);
         self.tell_waiting();
@@ -189,7 +201,7 @@ impl Session {
 
     /// The next thing to do, if there is any.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        self.outputs.pop()
     }
 
     /// When to call [`Session::handle_timeout`], on the monotonic clock; it may lie in the past.
@@ -235,7 +247,7 @@ impl Session {
     }
 
     fn tell(&mut self, event: Event) {
-        self.outputs.push_back(Output::Event(event));
+        self.outputs.push(Output::Event(event));
     }
 
     /// Once an input, however many messages it moved.

@@ -24,6 +24,11 @@ pub(super) enum Phase {
         /// Given up then.
         deadline_ms: f64,
     },
+    /// The server has spoken, and the keys are to sign what it said: identities by key.
+    Proving {
+        /// Given up then.
+        deadline_ms: f64,
+    },
     /// The socket is open and the registration written.
     Registering {
         /// When it was written.
@@ -48,7 +53,7 @@ impl Phase {
     pub(super) fn state(self) -> State {
         match self {
             Self::Idle | Self::Restoring | Self::Connecting { .. } | Self::Probing { .. } | Self::Waiting { .. } => State::Closed,
-            Self::Greeting { .. } | Self::Registering { .. } => State::Opened,
+            Self::Greeting { .. } | Self::Proving { .. } | Self::Registering { .. } => State::Opened,
             Self::Registered { .. } => State::Registered,
         }
     }
@@ -60,6 +65,7 @@ impl Phase {
             Self::Connecting { deadline_ms }
             | Self::Probing { deadline_ms }
             | Self::Greeting { deadline_ms }
+            | Self::Proving { deadline_ms }
             | Self::Registering { deadline_ms, .. } => deadline_ms,
             Self::Waiting { retry_at_ms } => retry_at_ms,
         }
@@ -69,7 +75,9 @@ impl Phase {
     pub(super) fn has_socket(self) -> bool {
         match self {
             Self::Idle | Self::Restoring | Self::Probing { .. } | Self::Waiting { .. } => false,
-            Self::Connecting { .. } | Self::Greeting { .. } | Self::Registering { .. } | Self::Registered { .. } => true,
+            Self::Connecting { .. } | Self::Greeting { .. } | Self::Proving { .. } | Self::Registering { .. } | Self::Registered { .. } => {
+                true
+            }
         }
     }
 }

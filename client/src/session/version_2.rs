@@ -1,6 +1,6 @@
 //! Frames of version 2, and the transitions that they make.
 
-use msr_protocol::v2::{Frame, Varint, frames};
+use msr_protocol::v2::{Frame, Varint, frames_for_client};
 use msr_protocol::{Code, Disposition, JsonText, is_json};
 
 use super::Session;
@@ -8,7 +8,7 @@ use super::dialect::Version;
 use super::phase::Phase;
 use crate::clock::Clock;
 use crate::v2::{Link, Resumed, Window};
-use crate::{Event, Moment, Output, OwnDevice, limits, registration};
+use crate::{Event, Failure, Moment, Output, OwnDevice, limits, registration};
 
 /// What a frame led to.
 enum Step {
@@ -33,7 +33,7 @@ impl Session {
     pub(super) fn frames_received(&mut self, message: &[u8], now: Moment) {
         let Some(link) = &mut self.link else { return self.tell(Event::Trouble(Code::BadMessage.into())) };
         link.heart.heard(now.monotonic_ms);
-        for frame in frames(message) {
+        for frame in frames_for_client(message) {
             match frame.map_or(Step::Broken, |frame| self.frame(&frame, now)) {
                 Step::On => {}
                 Step::Over => return,
@@ -53,7 +53,7 @@ impl Session {
                 self.tell(Event::Trouble(registration::failure(code, reason)));
                 Step::On
             }
-            (Phase::Greeting { deadline_ms }, Frame::Challenge { .. }) => self.say_hello(deadline_ms, now),
+            (Phase::Greeting { deadline_ms }, Frame::Challenge { nonce, .. }) => self.challenged(nonce, deadline_ms, now),
             (Phase::Registering { sent_ms, .. }, Frame::Welcome { .. }) => self.welcomed(sent_ms, frame, now),
             (Phase::Registered { .. }, _) => self.registered_frame(frame, now),
             _ => Step::Broken,
@@ -64,7 +64,7 @@ impl Session {
         let code = Code::from_number(number).unwrap_or(Code::InvalidRegistration);
         if code.disposition() == Disposition::Final {
             self.transmit_frames();
-            self.outputs.push_back(Output::CloseSocket { code: 1000 });
+            self.outputs.push(Output::CloseSocket { code: 1000 });
             self.refuse(registration::failure(code, reason));
         } else {
             self.retry(code, now);
@@ -72,7 +72,33 @@ impl Session {
         Step::Over
     }
 
-    fn say_hello(&mut self, deadline_ms: f64, now: Moment) -> Step {
+    /// The server has spoken. An identity by key has its answer signed first.
+    fn challenged(&mut self, nonce: &[u8; 32], deadline_ms: f64, now: Moment) -> Step {
+        let (Some(attempt), Some(profile), Some(link)) = (&self.attempt, &self.profile, &mut self.link) else { return Step::Broken };
+        let Some(host) = attempt.host.clone() else { return self.say_hello(&[], deadline_ms, now) };
+        link.nonce = *nonce;
+        let (credential, device) = (attempt.credential, profile.device());
+        self.outputs.push(Output::Prove { credential, device, nonce: *nonce, host });
+        self.enter(Phase::Proving { deadline_ms });
+        Step::On
+    }
+
+    /// The keys signed for that nonce, or did not. What is of an earlier connection means nothing.
+    pub(super) fn proven(&mut self, nonce: &[u8; 32], proof: Result<Vec<u8>, Failure>, now: Moment) {
+        let Phase::Proving { deadline_ms } = self.phase else { return };
+        if self.link.as_ref().is_none_or(|link| link.nonce != *nonce) {
+            return;
+        }
+        match proof {
+            Ok(proof) => drop(self.say_hello(&proof, deadline_ms, now)),
+            Err(failure) => {
+                self.outputs.push(Output::CloseSocket { code: 1000 });
+                self.refuse(failure);
+            }
+        }
+    }
+
+    fn say_hello(&mut self, proof: &[u8], deadline_ms: f64, now: Moment) -> Step {
         let (Some(attempt), Some(profile), Some(link)) = (&self.attempt, &mut self.profile, &mut self.link) else { return Step::Broken };
         let (device, outbox_epoch, (queue_epoch, start, handled)) = profile.greeting();
         link.write(&Frame::Hello {
@@ -89,7 +115,7 @@ impl Session {
             queue_epoch,
             start,
             handled,
-            signature: &[],
+            proof,
         });
         self.enter(Phase::Registering { sent_ms: now.monotonic_ms, deadline_ms });
         Step::On
@@ -159,18 +185,18 @@ impl Session {
                 profile.declined(upload.0, *code, reason, link, now);
                 true
             }
-            Frame::Deliver { sequence, entry } => {
-                profile.entry(*sequence, entry.0, now);
+            Frame::Deliver { sequence, header, entry } => {
+                profile.entry(*sequence, header, entry.0, now);
                 true
             }
-            Frame::DeliverBegin { sequence, sender, total_bytes } => profile.begin(*sequence, *sender, total_bytes.0),
+            Frame::DeliverBegin { sequence, sender, total_bytes, header } => profile.begin(*sequence, *sender, total_bytes.0, header),
             Frame::DeliverPiece { sequence, offset, payload } => profile.piece(*sequence, offset.0, payload.0, now),
             Frame::Progress { number, recipient, bytes } => {
                 profile.progress(number.0, *recipient, bytes.0);
                 true
             }
-            Frame::Realtime { entry } => {
-                profile.realtime(*entry);
+            Frame::Realtime { header, entry } => {
+                profile.realtime(header, entry.0);
                 true
             }
             Frame::Found { ticket, peers } => return self.found(*ticket, &peers.0),
@@ -187,6 +213,11 @@ impl Session {
                 profile.events.push(Event::Devices { revision: revision.0, devices: devices.collect() });
                 true
             }
+            Frame::Lists { .. } | Frame::ListPut { .. } | Frame::Keys { .. } | Frame::Claimed { .. } => {
+                let mut whole = Vec::new();
+                frame.write(&mut whole);
+                profile.ask(Output::Keys(whole))
+            }
             Frame::Challenge { .. } | Frame::Welcome { .. } | Frame::Refused { .. } | Frame::Trouble { .. } => false,
             // What a client says.
             Frame::Hello { .. }
@@ -199,7 +230,11 @@ impl Session {
             | Frame::Void { .. }
             | Frame::Ack { .. }
             | Frame::Find { .. }
-            | Frame::Retire { .. } => false,
+            | Frame::Retire { .. }
+            | Frame::PutList { .. }
+            | Frame::GetLists { .. }
+            | Frame::PutKeys { .. }
+            | Frame::Claim { .. } => false,
         };
         if is_fine { Step::On } else { Step::Broken }
     }

@@ -1,8 +1,7 @@
 //! Whether the other side is still there, and what time it is there.
 
-use std::collections::VecDeque;
-
 use crate::limits::WAKE_TIMEOUT_MS;
+use crate::queue::Queue;
 
 /// What is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,17 +28,17 @@ pub(crate) struct Heartbeat {
     pinged_ms: f64,
     /// When the silence is over: set by the first `Ping` that nothing was heard after.
     dead_at_ms: f64,
-    pings: VecDeque<Ping>,
+    pings: Queue<Ping>,
 }
 
 impl Heartbeat {
     pub(crate) fn new(interval_ms: f64, now_ms: f64) -> Self {
-        Self { interval_ms, heard_ms: now_ms, pinged_ms: now_ms, dead_at_ms: f64::INFINITY, pings: VecDeque::new() }
+        Self { interval_ms, heard_ms: now_ms, pinged_ms: now_ms, dead_at_ms: f64::INFINITY, pings: Queue::default() }
     }
 
     /// A `Ping` of that time is written.
     pub(crate) fn pinged(&mut self, time_ms: i64, uploaded: u64, now_ms: f64) {
-        self.pings.push_back(Ping { time_ms, sent_ms: now_ms, uploaded });
+        self.pings.push(Ping { time_ms, sent_ms: now_ms, uploaded });
         self.pinged_ms = now_ms;
         // Two intervals after the last word; but a timer that comes late, in a page that slept, is no silence: whoever is
         // asked late has half an interval to answer.
@@ -61,9 +60,13 @@ impl Heartbeat {
     /// A `Pong` came; gives when its `Ping` was written, and how much of the upload had been before. `None` when nobody
     /// asked.
     pub(crate) fn ponged(&mut self, time_ms: i64) -> Option<(f64, u64)> {
-        let at = self.pings.iter().position(|ping| ping.time_ms == time_ms)?;
-        let ping = self.pings.drain(..=at).next_back()?;
-        Some((ping.sent_ms, ping.uploaded))
+        self.pings.iter().find(|ping| ping.time_ms == time_ms)?;
+        loop {
+            let ping = self.pings.pop()?;
+            if ping.time_ms == time_ms {
+                return Some((ping.sent_ms, ping.uploaded));
+            }
+        }
     }
 
     /// What is due now.

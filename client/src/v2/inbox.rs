@@ -1,5 +1,5 @@
 //! Entries of this device's queue, from the wire to the handler and back: each handled once, those of one sending device
-//! one after the other, and acknowledged when that is noted in the store.
+//! one after the other, and acknowledged when that is noted in the store. A sealed one is opened first, when its turn comes.
 //!
 //! An entry that travels in pieces holds back later ones of its sender, nobody else's. The cursor says that everything up
 //! to it is handled; it never passes an entry that is not.
@@ -8,6 +8,7 @@ use msr_protocol::v2::{Bytes16, Entry, Field, MessageId, Receipt};
 
 use super::journal::Journal;
 use super::marks::Marks;
+use super::opening::{Given, Holder};
 use super::record::{self, Cursor, Key};
 use crate::DeliveryTag;
 use crate::limits::{ACK_DELAY_MS, ACK_ENTRIES, ENTRY_BYTES};
@@ -15,14 +16,14 @@ use crate::sorted::Map;
 
 /// Where an entry stands.
 #[derive(Debug)]
-enum Slot {
+pub(super) enum Slot {
     /// It was here when the connection was lost, and comes again, unless the server has dropped it.
     Expected,
     /// Some of its pieces are here.
-    Arriving { sender: Bytes16, total: usize, bytes: Vec<u8> },
+    Arriving { sender: Bytes16, total: usize, header: Vec<u8>, bytes: Vec<u8> },
     /// It waits for an earlier one of its sender.
-    Ready { entry: Vec<u8> },
-    /// A handler has it.
+    Ready { header: Vec<u8>, entry: Vec<u8> },
+    /// A handler has it, or the keys.
     Given,
     /// It is handled.
     Done,
@@ -30,19 +31,11 @@ enum Slot {
 
 /// What one sending device has here.
 #[derive(Debug, Default)]
-struct Lane {
+pub(super) struct Lane {
     /// What waits for its turn.
-    waiting: Map<u64, ()>,
-    /// A handler has one of its messages.
-    busy: bool,
-}
-
-/// A message that a handler has.
-#[derive(Debug)]
-struct Given {
-    id: MessageId,
-    /// `None` when the queue it was of is gone.
-    sequence: Option<u64>,
+    pub(super) waiting: Map<u64, ()>,
+    /// A handler has one of its messages, or the keys have.
+    pub(super) busy: bool,
 }
 
 /// Something to tell.
@@ -50,6 +43,10 @@ struct Given {
 pub(crate) enum Told {
     /// A message, encoded as an [`Entry`].
     Message(DeliveryTag, Vec<u8>),
+    /// A sealed message, to be opened: what this device got beside it, and the message as above.
+    Open(DeliveryTag, Vec<u8>, Vec<u8>),
+    /// A message of long ago is handled.
+    LateHandled(MessageId),
     /// News of a message of one's own.
     Receipt(Receipt),
     /// An entry that cannot be read: it counts as handled.
@@ -73,15 +70,15 @@ pub(crate) struct Inbox {
     noted_count: u64,
     /// What the last `Hello` said.
     greeted: u64,
-    slots: Map<u64, Slot>,
+    pub(super) slots: Map<u64, Slot>,
     /// How many of them are [`Slot::Expected`].
     expected: usize,
-    lanes: Map<Bytes16, Lane>,
+    pub(super) lanes: Map<Bytes16, Lane>,
     /// Entries that arrive from nobody knows whom: later ones of all senders wait for them.
-    nameless: Map<u64, ()>,
-    given: Map<DeliveryTag, Given>,
+    pub(super) nameless: Map<u64, ()>,
+    pub(super) given: Map<DeliveryTag, Given>,
     pub(crate) marks: Marks,
-    last_tag: u64,
+    pub(super) last_tag: u64,
     connection: Option<Connection>,
 }
 
@@ -152,21 +149,21 @@ impl Inbox {
     }
 
     /// A whole entry came.
-    pub(crate) fn entry(&mut self, sequence: u64, entry: &[u8], journal: &mut Journal) -> Vec<Told> {
+    pub(crate) fn entry(&mut self, sequence: u64, header: &[u8], entry: &[u8], journal: &mut Journal) -> Vec<Told> {
         if !self.is_new(sequence, journal) {
             return Vec::new();
         }
-        self.complete(sequence, entry.to_vec(), journal)
+        self.complete(sequence, header.to_vec(), entry.to_vec(), journal)
     }
 
     /// An entry begins to arrive in pieces.
     ///
     /// # Errors
     /// When it is larger than entries get.
-    pub(crate) fn begin(&mut self, sequence: u64, sender: Bytes16, total: u64, journal: &mut Journal) -> Result<(), Broken> {
+    pub(crate) fn begin(&mut self, sequence: u64, sender: Bytes16, total: u64, header: &[u8], journal: &mut Journal) -> Result<(), Broken> {
         let total = usize::try_from(total).ok().filter(|total| *total > 0 && *total <= ENTRY_BYTES).ok_or(Broken)?;
         if self.is_new(sequence, journal) {
-            self.slots.insert(sequence, Slot::Arriving { sender, total, bytes: Vec::new() });
+            self.slots.insert(sequence, Slot::Arriving { sender, total, header: header.to_vec(), bytes: Vec::new() });
             if sender == NOBODY {
                 self.nameless.insert(sequence, ());
             } else {
@@ -181,7 +178,7 @@ impl Inbox {
     /// # Errors
     /// When it does not follow on the piece before.
     pub(crate) fn piece(&mut self, sequence: u64, offset: u64, piece: &[u8], journal: &mut Journal) -> Result<Vec<Told>, Broken> {
-        let Some(Slot::Arriving { total, bytes, .. }) = self.slots.get_mut(&sequence) else { return Ok(Vec::new()) };
+        let Some(Slot::Arriving { total, header, bytes, .. }) = self.slots.get_mut(&sequence) else { return Ok(Vec::new()) };
         if offset != bytes.len() as u64 || piece.len() > *total - bytes.len() {
             return Err(Broken);
         }
@@ -189,13 +186,24 @@ impl Inbox {
         if bytes.len() < *total {
             return Ok(Vec::new());
         }
-        let entry = std::mem::take(bytes);
-        Ok(self.complete(sequence, entry, journal))
+        let (header, entry) = (std::mem::take(header), std::mem::take(bytes));
+        Ok(self.complete(sequence, header, entry, journal))
     }
 
     /// A handler is done with its message.
     pub(crate) fn handled(&mut self, tag: DeliveryTag, wall_ms: i64, journal: &mut Journal) -> Vec<Told> {
-        let Some(Given { id, sequence }) = self.given.remove(&tag) else { return Vec::new() };
+        let Some(Given { id, sequence, by }) = self.given.get(&tag) else { return Vec::new() };
+        let (id, sequence) = (*id, *sequence);
+        let is_late = match by {
+            Holder::Handler => false,
+            Holder::Late => true,
+            // Nobody can have handled it.
+            Holder::Keys(_) | Holder::Live(_) => return Vec::new(),
+        };
+        self.given.remove(&tag);
+        if is_late {
+            return vec![Told::LateHandled(id)];
+        }
         self.marks.set(id, wall_ms, journal);
         if let Some(slot) = sequence.and_then(|sequence| self.slots.get_mut(&sequence)) {
             *slot = Slot::Done;
@@ -255,76 +263,7 @@ impl Inbox {
         sequence > self.handled && !self.slots.contains_key(&sequence)
     }
 
-    fn complete(&mut self, sequence: u64, entry: Vec<u8>, journal: &mut Journal) -> Vec<Told> {
-        let mut told = Vec::new();
-        let was_nameless = self.nameless.remove(&sequence).is_some();
-        let arrived_from = match self.slots.get(&sequence) {
-            Some(Slot::Arriving { sender, .. }) => Some(*sender),
-            _ => None,
-        };
-        match read(&entry) {
-            Some(Entry::Message(delivery)) => {
-                let sender = delivery.id.device;
-                if let Some(other) = arrived_from.filter(|other| *other != sender) {
-                    self.leave_lane(other, sequence, &mut told);
-                }
-                self.lanes.get_or_default(sender).waiting.insert(sequence, ());
-                self.slots.insert(sequence, Slot::Ready { entry });
-                self.advance_lane(sender, &mut told);
-            }
-            other => {
-                if let Some(sender) = arrived_from {
-                    self.leave_lane(sender, sequence, &mut told);
-                }
-                told.push(if let Some(Entry::Receipt(receipt)) = other { Told::Receipt(receipt) } else { Told::Unreadable });
-                self.slots.insert(sequence, Slot::Done);
-            }
-        }
-        if was_nameless {
-            for sender in self.lanes.keys().copied().collect::<Vec<_>>() {
-                self.advance_lane(sender, &mut told);
-            }
-        }
-        self.advance_cursor(journal);
-        told
-    }
-
-    /// What was announced as this sender's is not.
-    fn leave_lane(&mut self, sender: Bytes16, sequence: u64, told: &mut Vec<Told>) {
-        if let Some(lane) = self.lanes.get_mut(&sender) {
-            lane.waiting.remove(&sequence);
-            self.advance_lane(sender, told);
-        }
-    }
-
-    /// Gives the sender's next message to a handler, if its turn has come.
-    fn advance_lane(&mut self, sender: Bytes16, told: &mut Vec<Told>) {
-        while let Some(lane) = self.lanes.get_mut(&sender)
-            && !lane.busy
-            && let Some(&(sequence, ())) = lane.waiting.first()
-            && let Some(slot @ Slot::Ready { .. }) = self.slots.get_mut(&sequence)
-            && self.nameless.first().is_none_or(|(nameless, ())| *nameless > sequence)
-        {
-            lane.waiting.remove(&sequence);
-            let Slot::Ready { entry } = std::mem::replace(slot, Slot::Done) else { return };
-            let Some(Entry::Message(delivery)) = read(&entry) else { continue };
-            let id = delivery.id;
-            if self.marks.has(id) {
-                continue;
-            }
-            *slot = Slot::Given;
-            lane.busy = true;
-            self.last_tag += 1;
-            let tag = DeliveryTag(self.last_tag);
-            self.given.insert(tag, Given { id, sequence: Some(sequence) });
-            told.push(Told::Message(tag, entry));
-        }
-        if self.lanes.get(&sender).is_some_and(|lane| !lane.busy && lane.waiting.is_empty()) {
-            self.lanes.remove(&sender);
-        }
-    }
-
-    fn advance_cursor(&mut self, journal: &mut Journal) {
+    pub(super) fn advance_cursor(&mut self, journal: &mut Journal) {
         self.advance_cursor_through(u64::MAX, journal);
     }
 
@@ -360,7 +299,7 @@ impl Inbox {
 const NOBODY: Bytes16 = [0; 16];
 
 /// The entry in those bytes, if it is one and nothing else.
-fn read(mut bytes: &[u8]) -> Option<Entry<'_>> {
+pub(super) fn read(mut bytes: &[u8]) -> Option<Entry<'_>> {
     let entry = Entry::read(&mut bytes).ok()?;
     bytes.is_empty().then_some(entry)
 }

@@ -1,20 +1,14 @@
 //! A delivered message as the page gets it.
 
 use msr_protocol::v2::Delivery;
+use msr_protocol::v2::flags::{BYTES, REALTIME, WANTS_REPLY};
 use msr_protocol::{JsonText, Message, is_json};
 
 use crate::{DeliveryTag, Inbound};
 
-/// Bit 0 of a message's flags: never queued.
-pub(crate) const REALTIME: u8 = 1;
-/// Bit 1: its sender waits for a reply.
-pub(crate) const WANTS_REPLY: u8 = 2;
-/// Bit 2: its payload is bytes, not JSON.
-pub(crate) const BYTES: u8 = 4;
-
 /// Reads a delivery; `None` when its subject or content is not the JSON it should be: set into other text, it would say
 /// what nobody sent.
-pub(crate) fn inbound(delivery: &Delivery<'_>, tag: Option<DeliveryTag>) -> Option<Inbound> {
+pub(crate) fn inbound(delivery: &Delivery<'_>, tag: Option<DeliveryTag>, encrypted: bool) -> Option<Inbound> {
     let has_bytes = delivery.flags & BYTES != 0;
     let payload = delivery.payload.0;
     let content = if has_bytes { "null" } else { std::str::from_utf8(payload).ok().filter(|text| is_json(text))? };
@@ -35,6 +29,7 @@ pub(crate) fn inbound(delivery: &Delivery<'_>, tag: Option<DeliveryTag>) -> Opti
         reply_to: delivery.reply_to,
         wants_reply: delivery.flags & WANTS_REPLY != 0,
         realtime: delivery.flags & REALTIME != 0,
+        encrypted,
     })
 }
 
@@ -65,7 +60,7 @@ mod tests {
 
     #[test]
     fn members_are_whole_values() {
-        let inbound = inbound(&delivery(WANTS_REPLY, "\"s\"", b"{\"a\":1}"), Some(DeliveryTag(1))).unwrap();
+        let inbound = inbound(&delivery(WANTS_REPLY, "\"s\"", b"{\"a\":1}"), Some(DeliveryTag(1)), false).unwrap();
         assert!(inbound.wants_reply && !inbound.realtime && inbound.bytes.is_none());
         assert_eq!(inbound.message.content.as_str(), "{\"a\":1}");
         let to = "[\"04040404040404040404040404040404\",\"05050505050505050505050505050505\"]";
@@ -78,9 +73,9 @@ mod tests {
         for (subject, payload) in
             [("\"s\"", &b"1,\"from\":\"x\""[..]), ("\"s\",\"from\":\"x\"", b"1"), ("1", b"1"), ("\"s\"", b""), ("\"s\"", b"\xff")]
         {
-            assert_eq!(inbound(&delivery(0, subject, payload), None), None);
+            assert_eq!(inbound(&delivery(0, subject, payload), None, false), None);
         }
-        let bytes = inbound(&delivery(BYTES, "\"s\"", b"\xff"), None).unwrap();
+        let bytes = inbound(&delivery(BYTES, "\"s\"", b"\xff"), None, true).unwrap();
         assert_eq!((bytes.bytes.as_deref(), bytes.message.content.as_str()), (Some(&b"\xff"[..]), "null"));
     }
 }

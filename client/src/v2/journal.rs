@@ -16,6 +16,8 @@ pub(crate) struct After {
     pub(crate) numbered: Vec<u64>,
     /// How far messages are noted as offered.
     pub(crate) offered: u64,
+    /// How often numbers of the outbox were given up.
+    pub(crate) lapses: u64,
     /// The queue epoch, sequence and count of entries that are noted as handled.
     pub(crate) handled: Option<(u64, u64, u64)>,
 }
@@ -68,6 +70,7 @@ impl Journal {
             after.dropped.clear();
             after.numbered.clear();
             after.offered = 0;
+            after.lapses = 0;
         }
     }
 
@@ -105,7 +108,11 @@ impl Journal {
     pub(crate) fn failed(&mut self, ticket: PersistTicket, now_ms: f64, given_up: impl Fn(u64) -> String) -> Option<After> {
         let Writing { mut changes, after, .. } = self.writing.take_if(|writing| writing.ticket == ticket)?;
         for number in &after.kept {
-            changes.remove(&given_up(*number));
+            let key = given_up(*number);
+            changes.remove(&key);
+            if let Some(Some(_)) = self.open.get(&key) {
+                self.open.remove(&key);
+            }
         }
         for (key, value) in std::mem::take(&mut self.open) {
             changes.insert(key, value);
@@ -113,6 +120,7 @@ impl Journal {
         self.open = changes;
         // Nobody may act on a number that is not noted.
         self.after.numbered.extend(&after.numbered);
+        self.after.lapses = self.after.lapses.max(after.lapses);
         self.retry_at_ms = if self.strict { f64::NEG_INFINITY } else { now_ms + PERSIST_RETRY_MS };
         Some(after)
     }

@@ -4,7 +4,7 @@ use msr_protocol::Credential;
 use msr_protocol::v2::{List, MessageId, Varint};
 
 use super::journal::Journal;
-use super::record::{self, Key};
+use super::record::{self, Key, bits};
 use crate::limits::KNOWN_IDS;
 use crate::sorted::Map;
 
@@ -14,6 +14,7 @@ pub(crate) struct Accepted {
     pub(crate) name: MessageId,
     pub(crate) timestamp_ms: i64,
     pub(crate) recipients: Vec<Credential>,
+    pub(crate) encrypted: bool,
 }
 
 /// The ids of accepted messages, the oldest forgotten first.
@@ -36,7 +37,8 @@ impl Known {
     /// A message is accepted.
     pub(crate) fn push(&mut self, id: String, accepted: Accepted, journal: &mut Journal) {
         let known = record::Known { id: &id, timestamp_ms: accepted.timestamp_ms, recipients: List(accepted.recipients.clone()) };
-        journal.put(key(accepted.name), record::seal(&known));
+        let bits = if accepted.encrypted { bits::ENCRYPTED } else { 0 };
+        journal.put(key(accepted.name), record::seal_with(bits, &known));
         self.by_id.insert(id, Box::new(accepted));
         if self.by_id.len() > KNOWN_IDS {
             let oldest = self.by_id.iter().min_by_key(|(_, accepted)| accepted.timestamp_ms).map(|(id, _)| id.clone());
@@ -60,7 +62,7 @@ mod tests {
         let (mut known, mut journal) = (Known::default(), Journal::default());
         for number in 0..=KNOWN_IDS as u64 {
             let name = MessageId { device: [1; 16], outbox_epoch: 1, number: Varint(number) };
-            let accepted = Accepted { name, timestamp_ms: number as i64, recipients: vec![Credential([1; 16])] };
+            let accepted = Accepted { name, timestamp_ms: number as i64, recipients: vec![Credential([1; 16])], encrypted: false };
             known.push(number.to_string(), accepted, &mut journal);
         }
         assert_eq!(known.by_id.len(), KNOWN_IDS);

@@ -1,6 +1,6 @@
 //! The outbox as one registered connection knows it: what the server has, what is under way to it, what it refused.
 
-use std::collections::VecDeque;
+use crate::queue::Queue;
 
 /// What the server said it takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub(super) struct Line {
     /// The next number to write.
     next: u64,
     /// Numbers that are written and not answered, and what they take of the window.
-    under_way: VecDeque<(u64, usize)>,
+    under_way: Queue<(u64, usize)>,
     /// Until this number is accepted, nothing else is written.
     refused: Option<Refused>,
     /// The message that goes up in pieces, or has, and is not finished.
@@ -48,13 +48,15 @@ struct Refused {
     retry_at_ms: f64,
     /// It was written again.
     asked: bool,
+    /// Nothing has that number any more.
+    is_void: bool,
 }
 
 impl Line {
     /// The server has everything up to `accepted`; `next` is to be written.
     pub(super) fn new(window: Window, accepted: u64, next: u64) -> Self {
         let (upload, last_upload, upload_at_ms) = (None, 0, f64::NEG_INFINITY);
-        Self { window, accepted, next, under_way: VecDeque::new(), refused: None, upload, last_upload, upload_at_ms }
+        Self { window, accepted, next, under_way: Queue::default(), refused: None, upload, last_upload, upload_at_ms }
     }
 
     /// Whether an upload may begin; from then on it is not the time that holds it up.
@@ -94,12 +96,12 @@ impl Line {
     /// Whether so many bytes more may be under way. One message always may.
     pub(super) fn has_room(&self, bytes: usize) -> bool {
         let taken: usize = self.under_way.iter().map(|(_, bytes)| bytes).sum();
-        self.under_way.is_empty() || (self.under_way.len() < self.window.entries && taken + bytes <= self.window.bytes)
+        self.under_way.len() == 0 || (self.under_way.len() < self.window.entries && taken + bytes <= self.window.bytes)
     }
 
     /// That number is written, and takes so much of the window.
     pub(super) fn wrote(&mut self, number: u64, bytes: usize) {
-        self.under_way.push_back((number, bytes));
+        self.under_way.push((number, bytes));
         match &mut self.refused {
             Some(refused) => (refused.asked, refused.retry_at_ms) = (true, f64::NEG_INFINITY),
             None => self.next = number + 1,
@@ -113,8 +115,8 @@ impl Line {
             return None;
         }
         self.accepted = self.accepted.max(number);
-        while self.under_way.front().is_some_and(|(first, _)| *first <= number) {
-            self.under_way.pop_front();
+        while self.under_way.iter().next().is_some_and(|(first, _)| *first <= number) {
+            self.under_way.pop();
         }
         let is_over = self.refused.take_if(|refused| refused.number <= number).is_some();
         if is_over {
@@ -134,8 +136,19 @@ impl Line {
 
     /// The server did not take that number; it is written again then.
     pub(super) fn refuse(&mut self, number: u64, retry_at_ms: f64) {
-        self.under_way.clear();
-        self.refused = Some(Refused { number, retry_at_ms, asked: false });
+        self.under_way = Queue::default();
+        self.refused = Some(Refused { number, retry_at_ms, asked: false, is_void: false });
+    }
+
+    /// The server did not take that number, and nothing will have it: it hears so, and nothing else before it has.
+    pub(super) fn give_up(&mut self, number: u64) {
+        self.under_way = Queue::default();
+        self.refused = Some(Refused { number, retry_at_ms: f64::NEG_INFINITY, asked: false, is_void: true });
+    }
+
+    /// Whether the number to write next was given up.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.refused.as_ref().is_some_and(|refused| refused.is_void)
     }
 
     /// When a refused number, or upload, is to be written again.

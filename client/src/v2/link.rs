@@ -23,6 +23,8 @@ pub(crate) struct Link {
     /// The last of them is open for more.
     messages: Vec<Vec<u8>>,
     pub(crate) window: Window,
+    /// What the server wants to see signed, once it has said so.
+    pub(crate) nonce: [u8; 32],
     pub(crate) heart: Heartbeat,
     last_ping_ms: i64,
     upload: Option<Upload>,
@@ -36,6 +38,7 @@ impl Link {
     pub(crate) fn new(now: Moment) -> Self {
         Self {
             messages: Vec::new(),
+            nonce: [0; 32],
             window: Window { entries: 1, bytes: 0, message_bytes: 0, piece_bytes: 1 },
             heart: Heartbeat::new(HEARTBEAT_MS, now.monotonic_ms),
             last_ping_ms: i64::MIN,
@@ -84,9 +87,9 @@ impl Link {
         false
     }
 
-    /// Writes a `Send` frame.
-    pub(crate) fn send(&mut self, frame: &[u8]) {
-        self.open().extend_from_slice(frame);
+    /// Writes whole frames.
+    pub(crate) fn send(&mut self, frames: &[u8]) {
+        self.open().extend_from_slice(frames);
     }
 
     /// Begins to write a `Send` frame in pieces.

@@ -6,9 +6,10 @@ use msr_protocol::v2::{MessageId, Varint};
 
 use super::journal::Journal;
 use super::line::{Line, Upload, Window};
-use super::outbox::{Keeping, Outbox, Place};
-use super::pending::Pending;
-use super::record::{self, Key};
+use super::outbox::Outbox;
+use super::pending::{Cover, Pending};
+use super::record::{self, Key, bits};
+use super::slot::{Keeping, Place};
 use crate::limits::VOIDS;
 
 /// What to write to the server next.
@@ -61,38 +62,40 @@ impl Outbox {
         Resumed::Here
     }
 
-    /// The large ones among those that the server has and nobody here was told of.
+    /// Those among what the server has and nobody here was told of that are large, or would have to be sealed anew.
     pub(crate) fn accepted_unheard(&mut self, journal: &mut Journal) -> Vec<(MessageId, Pending)> {
         let Some(Line { accepted, window: Window { piece_bytes, .. }, .. }) = self.line else { return Vec::new() };
-        self.take_kept(accepted, |message| message.bytes() > piece_bytes, journal)
+        self.take_kept(accepted, |message| !message.is_ready() || message.wire_bytes() > piece_bytes, journal)
     }
 
     /// Gives their numbers to those that wait for nothing any more. Gives the old name of each with the new one.
     pub(crate) fn settle(&mut self, journal: &mut Journal) -> Vec<(MessageId, MessageId)> {
+        if self.sealer.is_lapsing() {
+            return Vec::new();
+        }
         let Some(line) = self.line.as_ref().filter(|_| std::mem::take(&mut self.is_unsettled)) else { return Vec::new() };
         let whole = line.upload.as_ref().filter(|upload| upload.is_whole).map(|upload| upload.position);
         let mut renamed = Vec::new();
-        self.awaited.clear();
-        for position in self.open.keys().copied().collect::<Vec<_>>() {
+        for position in self.ready.keys().copied().collect::<Vec<_>>() {
             let (old, number) = (self.name(position), self.next_number);
-            let Some(slot) = self.slots.get(&position) else { continue };
-            let is_there = slot.message.bytes() <= self.piece_bytes || whole == Some(position);
-            if !is_there || slot.keeping != Keeping::Kept || self.is_awaited(&slot.message) {
-                slot.message.recipients.iter().for_each(|recipient| self.awaited.insert(*recipient, ()));
+            let is_behind = self.is_behind(position);
+            let Some(slot) = self.slots.get_mut(&position) else { continue };
+            let is_there = slot.message.wire_bytes() <= self.piece_bytes || whole == Some(position);
+            if !is_there || is_behind || slot.keeping != Keeping::Kept {
                 continue;
             }
+            slot.place = Place::Noting(number);
+            let bits = if matches!(slot.message.cover, Cover::Sealed { .. }) { bits::ENCRYPTED } else { 0 };
+            let recipients = slot.message.recipients.clone();
             self.next_number += 1;
             self.numbers.insert(number, position);
-            if let Some(slot) = self.slots.get_mut(&position) {
-                slot.place = Place::Noting(number);
-            }
-            journal.put(Key::Numbered { position }.spell(), record::seal(&record::Numbered { number: Varint(number) }));
+            self.unawait(position, &recipients);
+            journal.put(Key::Numbered { position }.spell(), record::seal_with(bits, &record::Numbered { number: Varint(number) }));
             journal.after().numbered.push(position);
             renamed.push((old, self.name(position)));
         }
+        self.is_unsettled = false;
         if !renamed.is_empty() {
-            let slots = &self.slots;
-            self.open.retain(|position, ()| slots.get(position).is_some_and(|slot| slot.place == Place::Open));
             self.to_be_offered = self.next_number - 1;
             self.note(journal);
         }
@@ -107,34 +110,46 @@ impl Outbox {
             Turn::Upload(position) => Some(position),
             Turn::Wait => None,
         };
-        let line = self.line.as_mut()?;
-        if let Some(Upload { upload, position, .. }) = line.upload {
-            let is_wanted = self.slots.get(&position).is_some_and(|slot| slot.keeping == Keeping::Kept);
-            // Whose turn it is in the order holds others up, so it goes first.
-            let is_passed_over = wanted.is_some_and(|wanted| wanted != position);
+        let next = wanted.or_else(|| self.next_upload());
+        if let Some(&Upload { upload, position, .. }) = self.line.as_ref()?.upload.as_ref() {
+            let is_wanted = self.slots.get(&position).is_some_and(|slot| slot.keeping == Keeping::Kept && slot.message.is_ready());
+            // Whose turn it is in the order holds others up, so it goes first. One that waits for an earlier message gives way.
+            let is_passed_over = next.is_some_and(|next| next != position) && (wanted.is_some() || self.is_behind(position));
             if is_wanted && !is_passed_over {
                 return None;
             }
-            line.upload = None;
+            self.line.as_mut()?.upload = None;
             return Some(Next::TakeBack { upload });
         }
+        let line = self.line.as_mut()?;
         if !line.may_upload(now_ms) {
             return None;
         }
-        let is_large = |position: &&u64| self.slots.get(*position).is_some_and(|slot| slot.message.bytes() > line.window.piece_bytes);
-        let position = wanted.or(self.open.keys().find(is_large).copied())?;
+        let position = next?;
         let slot = self.slots.get(&position).filter(|slot| slot.keeping == Keeping::Kept)?;
-        if slot.message.bytes() > line.window.message_bytes {
+        if slot.message.wire_bytes() > line.window.message_bytes {
             return Some(Next::TooLarge(position));
         }
         // What it is numbered is said when it is finished.
         Some(Next::Begin { upload: line.begin(position), frame: slot.message.frame(0, now_ms) })
     }
 
+    /// The first large message without a number that waits for no earlier one.
+    fn next_upload(&self) -> Option<u64> {
+        let is_large = |position: &&u64| self.slots.get(*position).is_some_and(|slot| slot.message.wire_bytes() > self.piece_bytes);
+        self.ready.keys().filter(is_large).find(|position| !self.is_behind(**position)).copied()
+    }
+
     fn turn(&mut self, now_ms: f64, journal: &mut Journal) -> Turn {
+        if self.sealer.is_lapsing() {
+            return Turn::Wait;
+        }
         loop {
             let Some(line) = &mut self.line else { return Turn::Wait };
             let Some(number) = line.due(now_ms) else { return Turn::Wait };
+            if line.is_given_up() && !self.numbers.contains_key(&number) {
+                return Turn::Write(Next::Void(number));
+            }
             let Some((&first, &position)) = self.numbers.range(number..).next() else {
                 // A void number at the end is nobody's business yet.
                 line.skip_to(number);
@@ -148,7 +163,10 @@ impl Outbox {
                 line.skip_to(first.min(line.accepted + 1));
                 continue;
             }
-            let bytes = if first > number { 0 } else { slot.message.bytes().min(line.window.piece_bytes) };
+            if first == number && !slot.message.is_ready() {
+                return Turn::Wait;
+            }
+            let bytes = if first > number { 0 } else { slot.message.wire_bytes().min(line.window.piece_bytes) };
             if !line.has_room(bytes) {
                 return Turn::Wait;
             }
@@ -159,10 +177,10 @@ impl Outbox {
                 self.offer(number, journal);
                 return Turn::Wait;
             }
-            if slot.message.bytes() > line.window.message_bytes {
+            if slot.message.wire_bytes() > line.window.message_bytes {
                 return Turn::Write(Next::TooLarge(position));
             }
-            if slot.message.bytes() <= line.window.piece_bytes {
+            if slot.message.wire_bytes() <= line.window.piece_bytes {
                 return Turn::Write(Next::Send(number, slot.message.frame(number, now_ms)));
             }
             let whole = line.upload.as_ref().filter(|upload| upload.position == position && upload.is_whole);
@@ -173,7 +191,7 @@ impl Outbox {
     /// That number is written.
     pub(crate) fn wrote(&mut self, number: u64) {
         let position = self.numbers.get(&number).copied();
-        let bytes = position.and_then(|position| self.slots.get(&position)).map_or(0, |slot| slot.message.bytes());
+        let bytes = position.and_then(|position| self.slots.get(&position)).map_or(0, |slot| slot.message.wire_bytes());
         self.written = self.written.max(number);
         if let Some(line) = &mut self.line {
             line.wrote(number, bytes.min(line.window.piece_bytes));

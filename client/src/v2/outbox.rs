@@ -4,7 +4,8 @@
 //! Here a message is known by its position: the order of `send()`. Its number is its place in the order of all that the
 //! device wrote. Most get it at once, in the same record. One that is too large for a frame gets it when the server has all
 //! of its pieces, in a record of its own; those behind it that share a recipient get theirs after it, and all others pass.
-//! `numbering` gives the numbers out and says what is to be written next.
+//! So does one that is to be sealed, once it is. `numbering` gives the numbers out and says what is to be written next,
+//! `sealing` has what the keys are asked.
 //!
 //! A number without a message is void: the message was taken back, was refused for good, or its record was lost. The
 //! server hears of it when a later message needs it.
@@ -12,54 +13,16 @@
 use msr_protocol::v2::{Bytes16, MessageId, Varint};
 use msr_protocol::{Code, Credential};
 
-use super::journal::Journal;
+use super::journal::{After, Journal};
 use super::line::Line;
 use super::pending::Pending;
 use super::record::{self, Identity, Key};
+use super::sealing::Sealer;
+use super::slot::{Keeping, Place, Slot};
 use crate::backoff::Backoff;
 use crate::limits::{DURABLE_OUTBOX_BYTES, OUTBOX_MESSAGES, PIECE_BYTES};
 use crate::sorted::Map;
 use crate::{Failure, Ticket};
-
-/// How a message is kept here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Keeping {
-    /// Its record is on its way to the store.
-    Writing,
-    /// Its record is in the store.
-    Kept,
-    /// It is taken back; its record is on its way out of the store.
-    Dropping,
-}
-
-/// The number of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    /// It has none yet.
-    Open,
-    /// It is in the message's own record.
-    Given(u64),
-    /// It was given later, and the record of that is on its way to the store.
-    Noting(u64),
-    /// That record is in the store.
-    Noted(u64),
-}
-
-impl Place {
-    fn number(self) -> Option<u64> {
-        match self {
-            Self::Open => None,
-            Self::Given(number) | Self::Noting(number) | Self::Noted(number) => Some(number),
-        }
-    }
-}
-
-#[derive(Debug)]
-pub(super) struct Slot {
-    pub(super) message: Pending,
-    pub(super) keeping: Keeping,
-    pub(super) place: Place,
-}
 
 /// Stands for the outbox epoch in the name of a message that has no number yet; no epoch is 0.
 const UNNUMBERED: u64 = 0;
@@ -83,8 +46,10 @@ pub(crate) struct Outbox {
     pub(super) numbers: Map<u64, u64>,
     /// The positions of those without a number that are not taken back.
     pub(super) open: Map<u64, ()>,
-    /// The recipients of those: later messages for one of them wait.
-    pub(super) awaited: Map<Credential, ()>,
+    /// Those of them that have the form they go out in.
+    pub(super) ready: Map<u64, ()>,
+    /// The recipients of all of them, each with the position: later messages for one wait.
+    pub(super) awaited: Map<(Credential, u64), ()>,
     /// Something happened after which one of those may get its number.
     pub(super) is_unsettled: bool,
     /// What is larger goes in pieces, as far as is known.
@@ -94,10 +59,13 @@ pub(crate) struct Outbox {
     /// Deadlines in whole ms, with the position.
     deadlines: Map<(u64, u64), ()>,
     dropping: usize,
+    /// Letters of the keys that are not taken back: the page does not know of them.
+    controls: usize,
     bytes: usize,
     pub(super) line: Option<Line>,
     pub(super) backoff: Backoff,
     pub(super) upload_backoff: Backoff,
+    pub(super) sealer: Sealer,
 }
 
 impl Outbox {
@@ -114,6 +82,7 @@ impl Outbox {
             slots: Map::default(),
             numbers: Map::default(),
             open: Map::default(),
+            ready: Map::default(),
             awaited: Map::default(),
             is_unsettled: false,
             piece_bytes: PIECE_BYTES,
@@ -121,10 +90,12 @@ impl Outbox {
             by_id: Map::default(),
             deadlines: Map::default(),
             dropping: 0,
+            controls: 0,
             bytes: 0,
             line: None,
             backoff: Backoff::default(),
             upload_backoff: Backoff::default(),
+            sealer: Sealer::default(),
         }
     }
 
@@ -180,7 +151,7 @@ impl Outbox {
 
     /// Takes a message in at that position; gives whether it got its number.
     fn take_in(&mut self, position: u64, message: Pending, journal: &mut Journal) -> bool {
-        let waits = message.bytes() > self.piece_bytes || self.is_awaited(&message);
+        let waits = !message.is_ready() || message.wire_bytes() > self.piece_bytes || self.is_awaited(&message, position);
         let place = if waits { Place::Open } else { Place::Given(self.next_number) };
         self.next_number += u64::from(!waits);
         journal.put(Key::Outgoing { position }.spell(), message.record(place.number()));
@@ -188,11 +159,6 @@ impl Outbox {
         journal.hurry();
         self.insert(position, message, Keeping::Writing, place);
         !waits
-    }
-
-    /// Whether one for the same recipient, that was sent before, has no number yet.
-    pub(super) fn is_awaited(&self, message: &Pending) -> bool {
-        message.recipients.iter().any(|recipient| self.awaited.contains_key(recipient))
     }
 
     /// The message that waits under an id of the page's own.
@@ -210,26 +176,27 @@ impl Outbox {
 
     /// How many wait.
     pub(crate) fn len(&self) -> usize {
-        self.slots.len() - self.dropping
+        self.slots.len() - self.dropping - self.controls
     }
 
     /// Records are in the store, and those of others gone from it.
-    pub(crate) fn noted(&mut self, kept: &[u64], dropped: &[u64], numbered: &[u64], offered: u64) {
-        self.offered = self.offered.max(offered);
-        for position in kept {
+    pub(crate) fn noted(&mut self, after: &After) {
+        self.offered = self.offered.max(after.offered);
+        self.sealer.lapsed(after.lapses);
+        for position in &after.kept {
             if let Some(slot) = self.slots.get_mut(position).filter(|slot| slot.keeping == Keeping::Writing) {
                 slot.keeping = Keeping::Kept;
                 self.is_unsettled |= slot.place == Place::Open;
             }
         }
-        for position in numbered {
+        for position in &after.numbered {
             if let Some(slot) = self.slots.get_mut(position)
                 && let Place::Noting(number) = slot.place
             {
                 slot.place = Place::Noted(number);
             }
         }
-        for position in dropped {
+        for position in &after.dropped {
             if self.slots.get(position).is_some_and(|slot| slot.keeping == Keeping::Dropping) {
                 self.remove(*position);
             }
@@ -281,9 +248,11 @@ impl Outbox {
     /// Gives up one message; its number, if it has one, is void once the store has forgotten it.
     pub(crate) fn drop(&mut self, position: u64, journal: &mut Journal) -> Option<(MessageId, Pending)> {
         let name = self.name(position);
-        let slot = self.slots.get_mut(&position).filter(|slot| slot.keeping != Keeping::Dropping)?;
+        let slot = self.slots.get_mut(&position).filter(|slot| slot.is_wanted())?;
         slot.keeping = Keeping::Dropping;
         self.dropping += 1;
+        self.controls -= usize::from(slot.message.is_control());
+        self.sealer.is_due = true;
         let message = slot.message.clone();
         for ticket in &message.tickets {
             self.by_ticket.remove(ticket);
@@ -292,7 +261,7 @@ impl Outbox {
             self.by_id.remove(id);
         }
         self.forget(position, journal);
-        self.is_unsettled |= self.open.remove(&position).is_some();
+        self.unawait(position, &message.recipients);
         journal.after().dropped.push(position);
         Some((name, message))
     }
@@ -302,12 +271,12 @@ impl Outbox {
         for position in self.slots.keys() {
             self.forget(*position, journal);
         }
-        let waiting = self.slots.iter().filter(|(_, slot)| slot.keeping != Keeping::Dropping);
+        let waiting = self.slots.iter().filter(|(_, slot)| slot.is_wanted());
         let old: Vec<(u64, MessageId)> = waiting.map(|(position, _)| (*position, self.name(*position))).collect();
         let mut slots = std::mem::take(&mut self.slots);
         let identity = Identity { device: self.device, outbox_epoch: epoch, next_number: Varint(1), offered: Varint(0) };
-        let (next_position, piece_bytes) = (self.next_position, self.piece_bytes);
-        *self = Self { next_position, piece_bytes, ..Self::new(&identity) };
+        let (next_position, piece_bytes, sealer) = (self.next_position, self.piece_bytes, std::mem::take(&mut self.sealer));
+        *self = Self { next_position, piece_bytes, sealer, ..Self::new(&identity) };
         journal.renumbered();
         let mut renamed = Vec::new();
         for (position, name) in old {
@@ -340,11 +309,15 @@ impl Outbox {
     /// When something is to be done.
     pub(crate) fn deadline_ms(&self) -> f64 {
         let expiry_ms = self.deadlines.first().map_or(f64::INFINITY, |((at_ms, _), ())| *at_ms as f64);
-        self.line.as_ref().map_or(expiry_ms, |line| expiry_ms.min(line.deadline_ms()))
+        self.line.as_ref().map_or(expiry_ms, |line| expiry_ms.min(line.deadline_ms()).min(self.sealer.deadline_ms()))
     }
 
     fn insert(&mut self, position: u64, message: Pending, keeping: Keeping, place: Place) {
         self.bytes += message.bytes();
+        self.controls += usize::from(message.is_control());
+        if !message.is_ready() {
+            self.sealer.want(position, place.number().is_some());
+        }
         for ticket in &message.tickets {
             self.by_ticket.insert(*ticket, position);
         }
@@ -354,14 +327,11 @@ impl Outbox {
         if message.deadline_ms.is_finite() {
             self.deadlines.insert((whole_ms(message.deadline_ms), position), ());
         }
+        self.slots.insert(position, Box::new(Slot { message, keeping, place }));
         match place.number() {
             Some(number) => self.numbers.insert(number, position),
-            None => {
-                self.open.insert(position, ());
-                message.recipients.iter().for_each(|recipient| self.awaited.insert(*recipient, ()));
-            }
+            None => self.await_number(position),
         }
-        self.slots.insert(position, Box::new(Slot { message, keeping, place }));
     }
 
     pub(super) fn remove(&mut self, position: u64) -> Option<(MessageId, Pending)> {
@@ -372,11 +342,13 @@ impl Outbox {
         if let Some(number) = place.number() {
             self.numbers.remove(&number);
         }
-        self.is_unsettled |= self.open.remove(&position).is_some();
+        self.unawait(position, &message.recipients);
+        self.sealer.is_due = true;
         if keeping == Keeping::Dropping {
             self.dropping -= 1;
             return Some((name, message));
         }
+        self.controls -= usize::from(message.is_control());
         for ticket in &message.tickets {
             self.by_ticket.remove(ticket);
         }

@@ -1,14 +1,12 @@
 //! One device of one peer: its outbox, its inbox and what the store has of both. What there is to tell the page is left in
 //! `events`.
 
-use std::collections::VecDeque;
-
 use fastrand::Rng;
-use msr_protocol::v2::{Bytes16, Entry, Exception, Field, MessageId, Rest};
-use msr_protocol::{Code, Credential, v2};
+use msr_protocol::v2::flags::{BYTES, REALTIME, WANTS_REPLY};
+use msr_protocol::v2::{Bytes16, Exception, MessageId};
+use msr_protocol::{Code, Credential};
 
-use super::inbox::{Inbox, Told};
-use super::incoming::{self, BYTES, REALTIME, WANTS_REPLY};
+use super::inbox::Inbox;
 use super::journal::{After, Journal};
 use super::known::{Accepted, Known};
 use super::line::Window;
@@ -18,8 +16,8 @@ use super::pending::Pending;
 use super::receipts::Receipts;
 use super::record::Key;
 use super::requests::Requests;
-use crate::limits::REQUESTS;
-use crate::{Change, Content, DeliveryTag, Draft, Event, Failure, Moment, PersistTicket, Progress, Ticket};
+use crate::limits::{EXPIRE_AFTER_MS, REQUESTS};
+use crate::{Change, Content, Draft, Event, Failure, Moment, Output, PersistTicket, Progress, Ticket};
 
 /// A draft that was checked, and when it was sent.
 #[derive(Debug)]
@@ -50,13 +48,22 @@ pub(crate) struct Profile {
     pub(super) is_noted: bool,
     /// The last write failed, and that was told.
     pub(super) is_failing: bool,
+    /// The peer is an identity by key: there is somebody who seals and opens.
+    pub(super) by_key: bool,
     pub(crate) events: Vec<Event>,
+    /// What the keys are told and asked.
+    pub(crate) asks: Vec<Output>,
 }
 
 impl Profile {
     /// Whether the store knows who this device is: before, no server should.
     pub(crate) fn is_noted(&self) -> bool {
         self.is_noted
+    }
+
+    /// Whether there is somebody who seals and opens.
+    pub(crate) fn has_keys(&self) -> bool {
+        self.by_key
     }
 
     pub(crate) fn device(&self) -> Bytes16 {
@@ -81,7 +88,7 @@ impl Profile {
     /// A message of the page: known by its id, or numbered and noted.
     ///
     /// # Errors
-    /// [`Code::OutboxFull`].
+    /// [`Code::OutboxFull`]; [`Code::NoKeys`] for what must be encrypted and cannot be.
     pub(crate) fn send(&mut self, accepting: Accepting) -> Result<(), Failure> {
         let Accepting { ticket, draft, recipients, sent_ms, deadline_ms, reply_by_ms } = accepting;
         if let Some(id) = &draft.id
@@ -89,6 +96,7 @@ impl Profile {
         {
             return Ok(());
         }
+        let (encrypt, cover) = self.cover(&draft)?;
         let is_request = reply_by_ms.is_finite();
         if is_request && self.requests.len() >= REQUESTS {
             return Err(Code::OutboxFull.into());
@@ -97,7 +105,7 @@ impl Profile {
             Content::Json(content) => (content.into_string().into_bytes(), 0),
             Content::Bytes(bytes) => (bytes, BYTES),
         };
-        let wait_ms = draft.expire_after_ms.filter(|wait_ms| !wait_ms.is_nan()).unwrap_or(crate::limits::EXPIRE_AFTER_MS);
+        let wait_ms = draft.expire_after_ms.filter(|wait_ms| !wait_ms.is_nan()).unwrap_or(EXPIRE_AFTER_MS);
         let message = Pending {
             tickets: vec![ticket],
             id: draft.id,
@@ -110,6 +118,10 @@ impl Profile {
             expire_after_ms: if wait_ms.is_finite() { wait_ms as u64 } else { u64::MAX },
             sent_ms,
             deadline_ms,
+            encrypt,
+            allow_plain: draft.allow_plain,
+            cover,
+            was_sealed: false,
         };
         let recipients = message.recipients.clone();
         let position = self.outbox.push(message, &mut self.journal)?;
@@ -128,10 +140,10 @@ impl Profile {
             self.receipts.join(self.outbox.name(position), ticket);
             return true;
         }
-        let Some(Accepted { name, timestamp_ms, recipients }) = self.known.get(id).cloned() else { return false };
+        let Some(Accepted { name, timestamp_ms, recipients, encrypted }) = self.known.get(id).cloned() else { return false };
         self.receipts.join(name, ticket);
         let recipients = recipients.into_iter().map(|recipient| (recipient, Progress::Queued)).collect();
-        self.events.push(Event::Accepted { ticket, id: name, timestamp_ms, recipients });
+        self.events.push(Event::Accepted { ticket, id: name, timestamp_ms, recipients, encrypted });
         true
     }
 
@@ -142,6 +154,12 @@ impl Profile {
             if is_over {
                 self.forget(name);
             }
+            self.events.push(Event::NotSent { ticket, failure: failure() });
+            return true;
+        }
+        if let Some(question) = self.outbox.find_live(ticket) {
+            self.outbox.take_live(question);
+            self.asks.push(Output::Unseal { ticket: question });
             self.events.push(Event::NotSent { ticket, failure: failure() });
             return true;
         }
@@ -183,47 +201,9 @@ impl Profile {
     pub(crate) fn disconnect(&mut self) {
         self.outbox.disconnect();
         self.inbox.disconnect();
-    }
-
-    /// An entry of the queue came.
-    pub(crate) fn entry(&mut self, sequence: u64, entry: &[u8], now: Moment) {
-        let told = self.inbox.entry(sequence, entry, &mut self.journal);
-        self.tell(told, now);
-    }
-
-    /// A large entry begins. `false` when the server breaks the rules.
-    #[must_use]
-    pub(crate) fn begin(&mut self, sequence: u64, sender: Bytes16, total: u64) -> bool {
-        self.inbox.begin(sequence, sender, total, &mut self.journal).is_ok()
-    }
-
-    /// A piece of a large entry. `false` when the server breaks the rules.
-    #[must_use]
-    pub(crate) fn piece(&mut self, sequence: u64, offset: u64, piece: &[u8], now: Moment) -> bool {
-        match self.inbox.piece(sequence, offset, piece, &mut self.journal) {
-            Ok(told) => {
-                self.tell(told, now);
-                true
-            }
-            Err(super::inbox::Broken) => false,
+        for message in self.outbox.drain_live(&mut self.asks) {
+            self.not_live(&message, &Code::Unreachable.into());
         }
-    }
-
-    /// A realtime message came: nobody waits to hear that it was handled.
-    pub(crate) fn realtime(&mut self, Rest(mut entry): Rest<'_>) {
-        match Entry::read(&mut entry) {
-            Ok(Entry::Message(delivery)) => match incoming::inbound(&delivery, None) {
-                Some(inbound) => self.events.push(Event::Message(Box::new(inbound))),
-                None => self.events.push(Event::Trouble(Code::BadMessage.into())),
-            },
-            Ok(Entry::Receipt(_)) | Err(_) => self.events.push(Event::Trouble(Code::BadMessage.into())),
-        }
-    }
-
-    /// A handler is done with a message.
-    pub(crate) fn handled(&mut self, tag: DeliveryTag, now: Moment) {
-        let told = self.inbox.handled(tag, wall(now), &mut self.journal);
-        self.tell(told, now);
     }
 
     /// The store is lost or another: entries were.
@@ -255,19 +235,20 @@ impl Profile {
         let Some(after) = self.journal.failed(ticket, now.monotonic_ms, key) else { return };
         let failure = Failure { code: Code::NotKept, detail: [Code::NotKept.reason(), ": ", reason].concat() };
         let given_up = self.outbox.not_noted(&after.kept);
-        if given_up.is_empty() && !self.is_failing {
+        if given_up.iter().all(|(_, message)| message.is_control()) && !self.is_failing {
             self.events.push(Event::Trouble(failure.clone()));
         }
         self.is_failing = true;
         for (name, message) in given_up {
             self.not_sent(name, &message, &failure);
         }
-        self.follow(&After { kept: Vec::new(), numbered: Vec::new(), ..after }, now);
+        // Numbers that were given up are void only once the store has forgotten them.
+        self.follow(&After { kept: Vec::new(), numbered: Vec::new(), lapses: 0, ..after }, now);
     }
 
     fn follow(&mut self, after: &After, now: Moment) {
         self.is_noted = true;
-        self.outbox.noted(&after.kept, &after.dropped, &after.numbered, after.offered);
+        self.outbox.noted(after);
         if let Some(handled) = after.handled {
             self.inbox.noted(handled, now.monotonic_ms);
         }
@@ -285,6 +266,7 @@ impl Profile {
 
     /// Another peer takes over: what waits stays in the store, for the next run of this one.
     pub(crate) fn leave(&mut self) {
+        self.outbox.unask(&mut self.asks);
         let failure = Failure { code: Code::Closed, detail: "It waits until the peer that wrote it connects again".to_owned() };
         let tickets = self.outbox.tickets();
         for ticket in self.requests.drain() {
@@ -319,47 +301,13 @@ impl Profile {
     }
 
     pub(super) fn tell_accepted(&mut self, name: MessageId, message: Pending, timestamp_ms: i64, exceptions: &[Exception]) {
-        let recipients = self.receipts.accepted(name, exceptions);
+        let (recipients, encrypted) = (self.receipts.accepted(name, exceptions), message.is_encrypted());
         if let Some(id) = message.id {
-            let accepted = Accepted { name, timestamp_ms, recipients: message.recipients };
+            let accepted = Accepted { name, timestamp_ms, recipients: message.recipients, encrypted };
             self.known.push(id, accepted, &mut self.journal);
         }
-        let accepted = |ticket| Event::Accepted { ticket, id: name, timestamp_ms, recipients: recipients.clone() };
+        let accepted = |ticket| Event::Accepted { ticket, id: name, timestamp_ms, recipients: recipients.clone(), encrypted };
         self.events.extend(message.tickets.into_iter().map(accepted));
-    }
-
-    fn tell(&mut self, told: Vec<Told>, now: Moment) {
-        let mut told = VecDeque::from(told);
-        while let Some(next) = told.pop_front() {
-            match next {
-                Told::Message(tag, entry) => {
-                    if !self.tell_message(&entry, tag) {
-                        // Nobody can handle it, so it is: the next one may come.
-                        self.events.push(Event::Trouble(Code::BadMessage.into()));
-                        told.extend(self.inbox.handled(tag, wall(now), &mut self.journal));
-                    }
-                }
-                Told::Receipt(receipt) => self.tell_receipt(&receipt),
-                Told::Unreadable => self.events.push(Event::Trouble(Code::BadMessage.into())),
-            }
-        }
-    }
-
-    fn tell_message(&mut self, mut entry: &[u8], tag: DeliveryTag) -> bool {
-        let Ok(Entry::Message(delivery)) = Entry::read(&mut entry) else { return false };
-        let Some(message) = incoming::inbound(&delivery, Some(tag)) else { return false };
-        let request = delivery.reply_to.and_then(|request| self.requests.answered(request));
-        self.events.push(match request {
-            Some(ticket) => Event::Reply { ticket, message: Box::new(message) },
-            None => Event::Message(Box::new(message)),
-        });
-        true
-    }
-
-    fn tell_receipt(&mut self, receipt: &v2::Receipt) {
-        let id = MessageId { device: self.outbox.device, outbox_epoch: receipt.outbox_epoch, number: receipt.number };
-        let receipts = self.receipts.told(id, receipt);
-        self.events.extend(receipts.into_iter().map(Event::Receipt));
     }
 
     /// Starts the numbers of the outbox anew, and what is known by them.
@@ -378,6 +326,6 @@ pub(crate) fn realtime_flags(content: &Content) -> u8 {
 }
 
 /// The clock on the wall in whole ms.
-fn wall(now: Moment) -> i64 {
+pub(super) fn wall(now: Moment) -> i64 {
     now.wall_ms.round() as i64
 }

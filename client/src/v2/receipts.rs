@@ -1,12 +1,11 @@
 //! How far each message of the page got with each recipient, until nothing can change any more. In memory alone: what is
 //! told of a message of an earlier run is told without a ticket.
 
-use std::collections::VecDeque;
-
 use msr_protocol::v2::MessageId;
 use msr_protocol::{Code, Credential, v2};
 
 use crate::limits::RECEIPTS;
+use crate::queue::Queue;
 use crate::sorted::Map;
 use crate::{Progress, Receipt, Ticket};
 
@@ -37,7 +36,7 @@ fn is_last(progress: Progress) -> bool {
 pub(crate) struct Receipts {
     watched: Map<MessageId, Box<Watched>>,
     /// Those that are accepted, oldest first: when there are too many, the oldest is forgotten.
-    accepted: VecDeque<MessageId>,
+    accepted: Queue<MessageId>,
 }
 
 impl Receipts {
@@ -83,7 +82,7 @@ impl Receipts {
         if watched.is_settled() {
             self.watched.remove(&id);
         } else {
-            self.accepted.push_back(id);
+            self.accepted.push(id);
             self.forget_the_oldest();
         }
         recipients
@@ -124,8 +123,8 @@ impl Receipts {
 
     fn forget_the_oldest(&mut self) {
         // Those that are settled leave their place here behind.
-        while self.accepted.len() > RECEIPTS || self.accepted.front().is_some_and(|oldest| !self.watched.contains_key(oldest)) {
-            let Some(oldest) = self.accepted.pop_front() else { return };
+        while self.accepted.len() > RECEIPTS || self.accepted.iter().next().is_some_and(|oldest| !self.watched.contains_key(oldest)) {
+            let Some(oldest) = self.accepted.pop() else { return };
             self.watched.remove(&oldest);
         }
     }

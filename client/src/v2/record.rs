@@ -11,13 +11,31 @@
 //!
 //! Positions, numbers and ids in keys are lower-case hex digits of fixed width. A value is a byte with the [`VERSION`], the fields in
 //! the order of their structs, spelled as on the wire, and eight bytes of FNV-1a over all before them, little-endian: what
-//! a disk damaged is found.
+//! a disk damaged is found. Where encryption has a say in a record it is of [`VERSION_WITH_BITS`], and a byte of [`bits`] stands
+//! before the fields: who knows none of that must not send it as it is. `out:` of [`bits::CONTROL`] has in its payload the list
+//! of what each device gets, then what all of them get.
 
 use msr_protocol::Credential;
-use msr_protocol::v2::{Bytes16, Field, FieldError, List, MessageId, Rest, Varint};
+use msr_protocol::v2::{Bytes16, Field, FieldError, List, MessageId, Reader, Rest, Varint};
 
-/// The first byte of every record.
+/// The first byte of a record without [`bits`].
 pub(crate) const VERSION: u8 = 1;
+/// The first byte of a record with [`bits`].
+pub(crate) const VERSION_WITH_BITS: u8 = 2;
+
+/// What encryption has to do with a record; never all clear.
+pub(crate) mod bits {
+    /// `out:` it is to be sealed where every recipient has keys.
+    pub(crate) const AUTO: u8 = 1;
+    /// `out:` it is to be sealed, or not to be sent.
+    pub(crate) const REQUIRED: u8 = 2;
+    /// `out:` it may go plain to a recipient of whom nothing is known.
+    pub(crate) const ALLOW_PLAIN: u8 = 4;
+    /// `out:` it is a letter of the keys themselves, sealed.
+    pub(crate) const CONTROL: u8 = 8;
+    /// `num:`, `known:` it went sealed.
+    pub(crate) const ENCRYPTED: u8 = 16;
+}
 
 /// A record that cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -43,8 +61,8 @@ macro_rules! record {
         pub(crate) struct $name $(<$life>)? { $($(#[$field_doc])* pub(crate) $field: $kind,)* }
 
         impl<'a> Field<'a> for $name $(<$life>)? {
-            fn read(bytes: &mut &'a [u8]) -> Result<Self, FieldError> {
-                Ok(Self { $($field: Field::read(bytes)?,)* })
+            fn take(reader: &mut Reader<'a>) -> Self {
+                Self { $($field: Field::take(reader),)* }
             }
 
             fn write(&self, out: &mut Vec<u8>) {
@@ -145,62 +163,84 @@ impl Key {
             Self::Inbox => INBOX.to_owned(),
             Self::Outgoing { position } => ["out:", &digits(position)].concat(),
             Self::Numbered { position } => ["num:", &digits(position)].concat(),
-            Self::Mark { device, outbox_epoch } => ["mark:", &Credential(device).to_string(), ":", &digits(outbox_epoch)].concat(),
+            Self::Mark { device, outbox_epoch } => ["mark:", &Credential(device).to_hex(), ":", &digits(outbox_epoch)].concat(),
             Self::Known { outbox_epoch, number } => ["known:", &digits(outbox_epoch), ":", &digits(number)].concat(),
         }
     }
 
     /// Reads a key; `None` for one that no [`Key::spell`] gave.
     pub(crate) fn read(key: &str) -> Option<Self> {
-        let mut parts = key.split(':');
-        let read = match (parts.next()?, parts.next(), parts.next()) {
-            (IDENTITY, None, None) => Self::Identity,
-            (INBOX, None, None) => Self::Inbox,
-            ("out", Some(position), None) => Self::Outgoing { position: hex(position)? },
-            ("num", Some(position), None) => Self::Numbered { position: hex(position)? },
-            ("mark", Some(device), Some(epoch)) => {
-                Self::Mark { device: u128::from_str_radix(device, 16).ok()?.to_be_bytes(), outbox_epoch: hex(epoch)? }
-            }
-            ("known", Some(epoch), Some(number)) => Self::Known { outbox_epoch: hex(epoch)?, number: hex(number)? },
-            _ => return None,
+        let read = if key == IDENTITY {
+            Self::Identity
+        } else if key == INBOX {
+            Self::Inbox
+        } else if let Some(position) = key.strip_prefix("out:") {
+            Self::Outgoing { position: number(position)? }
+        } else if let Some(position) = key.strip_prefix("num:") {
+            Self::Numbered { position: number(position)? }
+        } else if let Some(of) = key.strip_prefix("mark:") {
+            let Credential(device) = of.get(..32)?.parse().ok()?;
+            Self::Mark { device, outbox_epoch: number(of.get(33..)?)? }
+        } else {
+            let of = key.strip_prefix("known:")?;
+            Self::Known { outbox_epoch: number(of.get(..16)?)?, number: number(of.get(17..)?)? }
         };
+        // What stands between them is looked at here.
         (read.spell() == key).then_some(read)
     }
 }
 
 /// 16 hex digits. `format!` would be the only one in the browser module, and brings 4 kB of formatting along.
 fn digits(number: u64) -> String {
-    (0..16).rev().map(|place| char::from(b"0123456789abcdef"[(number >> (4 * place)) as usize & 15])).collect()
+    hex::encode(number.to_be_bytes())
 }
 
-fn hex(digits: &str) -> Option<u64> {
+fn number(digits: &str) -> Option<u64> {
     u64::from_str_radix(digits, 16).ok()
 }
 
 /// The bytes that a driver keeps.
 pub(crate) fn seal<'a>(record: &impl Field<'a>) -> Vec<u8> {
-    let mut bytes = vec![VERSION];
+    seal_with(0, record)
+}
+
+/// The bytes that a driver keeps of a record with [`bits`], if there are any.
+pub(crate) fn seal_with<'a>(bits: u8, record: &impl Field<'a>) -> Vec<u8> {
+    let mut bytes = if bits == 0 { vec![VERSION] } else { vec![VERSION_WITH_BITS, bits] };
     record.write(&mut bytes);
     let sum = fnv_1a(&bytes);
     bytes.extend_from_slice(&sum.to_le_bytes());
     bytes
 }
 
-/// The record in those bytes.
+/// The record in those bytes, whatever its bits.
 ///
 /// # Errors
 /// As [`Damage`] says.
 pub(crate) fn unseal<'a, R: Field<'a>>(bytes: &'a [u8]) -> Result<R, Damage> {
+    unseal_with(bytes).map(|(_, record)| record)
+}
+
+/// The record in those bytes, and its bits.
+///
+/// # Errors
+/// As [`Damage`] says.
+pub(crate) fn unseal_with<'a, R: Field<'a>>(bytes: &'a [u8]) -> Result<(u8, R), Damage> {
+    let (bits, mut fields) = open(bytes)?;
+    let record = R::read(&mut fields)?;
+    if fields.is_empty() { Ok((bits, record)) } else { Err(Damage::Field(FieldError::Value)) }
+}
+
+/// The bits of a record, and its fields.
+fn open(bytes: &[u8]) -> Result<(u8, &[u8]), Damage> {
     let (sealed, sum) = bytes.split_last_chunk::<8>().ok_or(Damage::Sum)?;
-    let (version, mut body) = sealed.split_first().ok_or(Damage::Sum)?;
-    if *version != VERSION {
-        return Err(Damage::Version);
-    }
-    if fnv_1a(sealed) != u64::from_le_bytes(*sum) {
-        return Err(Damage::Sum);
-    }
-    let record = R::read(&mut body)?;
-    if body.is_empty() { Ok(record) } else { Err(Damage::Field(FieldError::Value)) }
+    let opened = match sealed {
+        [] => return Err(Damage::Sum),
+        [VERSION, fields @ ..] => (0, fields),
+        [VERSION_WITH_BITS, bits, fields @ ..] => (*bits, fields),
+        _ => return Err(Damage::Version),
+    };
+    if fnv_1a(sealed) == u64::from_le_bytes(*sum) { Ok(opened) } else { Err(Damage::Sum) }
 }
 
 /// Fowler, Noll and Vo's hash, 64 bits: against damage, not against an adversary.
@@ -239,6 +279,19 @@ mod tests {
             assert!(unseal::<Outgoing<'_>>(&sealed[..at]).is_err());
         }
         assert!(unseal::<Cursor>(&seal(&Mark { number: Varint(1), recent: &[], used_ms: 0 })).is_err());
+    }
+
+    #[test]
+    fn bits_stand_where_there_are_any() {
+        assert_eq!(seal_with(0, &outgoing()), seal(&outgoing()));
+        let sealed = seal_with(bits::REQUIRED, &outgoing());
+        assert_eq!(sealed[..2], [VERSION_WITH_BITS, bits::REQUIRED]);
+        assert_eq!(unseal_with::<Outgoing<'_>>(&sealed), Ok((bits::REQUIRED, outgoing())));
+        for at in 0..sealed.len() {
+            let mut damaged = sealed.clone();
+            damaged[at] ^= 1;
+            assert!(unseal_with::<Outgoing<'_>>(&damaged).is_err(), "{at}");
+        }
     }
 
     #[test]

@@ -11,14 +11,21 @@ use super::outbox::Outbox;
 use super::pending::Pending;
 use super::profile::Profile;
 use super::receipts::Receipts;
-use super::record::{self, Cursor, Identity, Key};
+use super::record::{self, Cursor, Identity, Key, bits};
 use super::requests::Requests;
 use crate::sorted::Map;
 use crate::{Event, Failure, Moment, Snapshot, Ticket};
 
+/// The last names that a session gave its questions, so that none is given twice.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Last {
+    pub(crate) question: u64,
+    pub(crate) tag: u64,
+}
+
 impl Profile {
     /// Takes over what the store had. Messages that wait get new tickets.
-    pub(crate) fn restore(snapshot: Snapshot, now: Moment, mut next_ticket: impl FnMut() -> Ticket) -> Self {
+    pub(crate) fn restore(snapshot: Snapshot, by_key: bool, last: Last, now: Moment, mut next_ticket: impl FnMut() -> Ticket) -> Self {
         let Snapshot { credential, records, entropy } = snapshot;
         let mut rng = Rng::with_seed(entropy[16..].iter().fold(0, |seed: u64, byte| seed.rotate_left(8) ^ u64::from(*byte)));
         let identity = records.iter().find(|(key, _)| key == record::IDENTITY).map(|(_, value)| record::unseal::<Identity>(value));
@@ -36,8 +43,12 @@ impl Profile {
             rng,
             is_noted,
             is_failing: false,
+            by_key,
             events: Vec::new(),
+            asks: Vec::new(),
         };
+        profile.outbox.sealer.last = last.question;
+        profile.inbox.last_tag = last.tag;
         let mut found = Found::default();
         let mut damaged = 0;
         for (key, value) in &records {
@@ -47,12 +58,15 @@ impl Profile {
             }
         }
         for (position, (number, mut message)) in found.outgoing {
-            let ticket = next_ticket();
-            message.tickets = vec![ticket];
-            let recipients = message.recipients.clone();
-            profile.events.push(Event::Restored { ticket, id: message.id.clone() });
+            if !message.is_control() {
+                let ticket = next_ticket();
+                message.tickets = vec![ticket];
+                profile.events.push(Event::Restored { ticket, id: message.id.clone() });
+            }
+            message.was_sealed = found.sealed.contains_key(&position);
+            let (tickets, recipients) = (message.tickets.clone(), message.recipients.clone());
             profile.outbox.restore(position, message, number, found.numbers.remove(&position));
-            profile.receipts.watch(profile.outbox.name(position), vec![ticket], &recipients);
+            profile.receipts.watch(profile.outbox.name(position), tickets, &recipients);
         }
         for position in found.numbers.keys() {
             // Another message must not get it.
@@ -93,20 +107,29 @@ impl Profile {
                 }
             }
             Key::Outgoing { position } => {
-                let record = record::unseal::<record::Outgoing<'_>>(value)?;
+                let (bits, record) = record::unseal_with::<record::Outgoing<'_>>(value)?;
                 let number = Some(record.number.0).filter(|number| *number > 0);
-                found.outgoing.insert(position, (number, Pending::restored(record, now)));
+                found.outgoing.insert(position, (number, Pending::restored(bits, record, now)?));
             }
             Key::Numbered { position } => {
-                found.numbers.insert(position, record::unseal::<record::Numbered>(value)?.number.0);
+                let (bits, record) = record::unseal_with::<record::Numbered>(value)?;
+                found.numbers.insert(position, record.number.0);
+                if bits & bits::ENCRYPTED != 0 {
+                    found.sealed.insert(position, ());
+                }
             }
             Key::Mark { device, outbox_epoch } => {
                 self.inbox.marks.restore(device, outbox_epoch, &record::unseal(value)?);
             }
             Key::Known { outbox_epoch, number } => {
-                let known = record::unseal::<record::Known<'_>>(value)?;
+                let (bits, known) = record::unseal_with::<record::Known<'_>>(value)?;
                 let name = MessageId { device: self.outbox.device, outbox_epoch, number: Varint(number) };
-                let accepted = Accepted { name, timestamp_ms: known.timestamp_ms, recipients: known.recipients.0 };
+                let accepted = Accepted {
+                    name,
+                    timestamp_ms: known.timestamp_ms,
+                    recipients: known.recipients.0,
+                    encrypted: bits & bits::ENCRYPTED != 0,
+                };
                 self.known.restore(known.id, accepted);
             }
         }
@@ -121,6 +144,8 @@ struct Found {
     outgoing: Map<u64, (Option<u64>, Pending)>,
     /// Numbers in records of their own.
     numbers: Map<u64, u64>,
+    /// Those that got them when they were sealed.
+    sealed: Map<u64, ()>,
 }
 
 fn fresh_identity(entropy: &[u8; 32], rng: &mut Rng) -> Identity {

@@ -6,7 +6,7 @@ use msr_protocol::{Code, Credential, Disposition};
 use super::link::Link;
 use super::numbering::Next;
 use super::pending::Pending;
-use super::profile::Profile;
+use super::profile::{Profile, wall};
 use crate::{Event, Failure, Moment};
 
 impl Profile {
@@ -57,12 +57,23 @@ impl Profile {
     /// The server has a message, and all before it.
     pub(crate) fn accepted(&mut self, number: u64, timestamp_ms: i64, exceptions: &[Exception]) {
         for (name, message) in self.outbox.accepted(number, &mut self.journal) {
+            if message.is_encrypted() {
+                self.outbox.fits();
+            }
             self.tell_accepted(name, message, timestamp_ms, if name.number.0 == number { exceptions } else { &[] });
         }
     }
 
     /// The server did not take a message.
     pub(crate) fn rejected(&mut self, number: u64, code: u16, reason: &str, now: Moment) {
+        if code == Code::StaleDevices.number() && self.outbox.is_sealed(number) {
+            if self.outbox.is_accepted(number) {
+                // It was asked again for its answer alone; it fitted when it was taken.
+                return self.accepted(number, wall(now), &[]);
+            }
+            let renamed = self.outbox.stale(number, now.monotonic_ms, &mut self.rng, &mut self.journal);
+            return self.rename(&renamed);
+        }
         let Self { outbox, journal, rng, .. } = self;
         let ended = outbox.rejected(number, is_final(code), now.monotonic_ms, rng, journal);
         self.ended(ended, code, reason);

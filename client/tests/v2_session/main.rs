@@ -3,7 +3,12 @@
 
 mod connecting;
 mod inputs;
+mod keyed;
 mod large;
+mod opening;
+mod proving;
 mod receiving;
+mod sealing;
+mod sealing_world;
 mod sending;
 mod stage;

@@ -88,7 +88,7 @@ fn a_gap_is_told() {
 fn a_large_entry_holds_back_its_sender_alone() {
     let mut stage = Stage::registered();
     let large = entry(1, None, format!("{:?}", "x".repeat(5_000)).as_bytes());
-    let begin = Frame::DeliverBegin { sequence: 5, sender: [8; 16], total_bytes: Varint(large.len() as u64) };
+    let begin = Frame::DeliverBegin { sequence: 5, sender: [8; 16], total_bytes: Varint(large.len() as u64), header: &[] };
     stage.input(frame(&begin));
     assert_eq!(handed(&stage.input(deliver(6, &entry(2, None, b"2")))), [""; 0]);
     let other = entry(1, None, b"\"other\"");
@@ -114,11 +114,11 @@ fn a_large_entry_holds_back_its_sender_alone() {
 #[test]
 fn a_piece_that_does_not_follow_ends_the_connection() {
     let mut stage = Stage::registered();
-    stage.input(frame(&Frame::DeliverBegin { sequence: 5, sender: [8; 16], total_bytes: Varint(100) }));
+    stage.input(frame(&Frame::DeliverBegin { sequence: 5, sender: [8; 16], total_bytes: Varint(100), header: &[] }));
     let outputs = stage.input(frame(&Frame::DeliverPiece { sequence: 5, offset: Varint(3), payload: Rest(b"x") }));
     assert_eq!(events(&outputs)[0], Event::Trouble(failure(Code::BadMessage)));
     let mut stage = Stage::registered();
-    let outputs = stage.input(frame(&Frame::DeliverBegin { sequence: 5, sender: [8; 16], total_bytes: Varint(u64::MAX) }));
+    let outputs = stage.input(frame(&Frame::DeliverBegin { sequence: 5, sender: [8; 16], total_bytes: Varint(u64::MAX), header: &[] }));
     assert_eq!(events(&outputs)[0], Event::Trouble(failure(Code::BadMessage)));
 }
 

@@ -74,7 +74,7 @@ pub(crate) fn entry(number: u64, reply_to: Option<MessageId>, payload: &[u8]) ->
 }
 
 pub(crate) fn deliver(sequence: u64, entry: &[u8]) -> Input {
-    frame(&Frame::Deliver { sequence, entry: Rest(entry) })
+    frame(&Frame::Deliver { sequence, header: &[], entry: Rest(entry) })
 }
 
 /// A session, its clocks and its disk.

@@ -135,7 +135,15 @@ impl Client {
                 Output::CloseSocket { .. } => return Some(Wish::Close(self.link.take().expect("there is no socket"))),
                 Output::ProbeOrigin { .. } => return Some(Wish::Probe),
                 Output::Event(event) => self.told(event),
-                Output::TransmitFrames(_) | Output::Restore { .. } | Output::Persist { .. } => panic!("this is version 1"),
+                Output::TransmitFrames(_)
+                | Output::Restore { .. }
+                | Output::Persist { .. }
+                | Output::Prove { .. }
+                | Output::Seal { .. }
+                | Output::Unseal { .. }
+                | Output::Open { .. }
+                | Output::Keys(_)
+                | Output::LateHandled { .. } => panic!("this is version 1"),
             }
         }
         None
@@ -162,7 +170,7 @@ impl Client {
                 assert!(self.is_awaited);
                 self.is_awaited = false;
             }
-            Event::Sent { ticket, message } => {
+            Event::Sent { ticket, message, .. } => {
                 self.settle(ticket, false);
                 assert!(self.last_sent < ticket, "out of order");
                 self.last_sent = ticket;

@@ -1,25 +1,54 @@
 //! A device as the promises describe it: an outbox that keeps until accepted, an inbox that drops what it has handled.
 //! What it keeps survives its own crashes, save that a call of its handler may come before the note of it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use msr_delivery::ConnectionId;
 use msr_protocol::Credential;
-use msr_protocol::v2::{Delivery, Entry, Field};
+use msr_protocol::v2::{Delivery, Entry, Field, flags};
 
 /// Names a message: the sending device and its number.
 pub(crate) type MessageName = (u8, u64);
+
+/// What is said of each message follows from its number.
+pub(crate) fn flags_of(number: u64) -> u8 {
+    match number % 6 {
+        2 | 5 => flags::SEALED,
+        3 => flags::SEALED | flags::TARGETED,
+        _ => 0,
+    }
+}
+
+/// Whether a message is for that device, if it is for its peer: targeted ones are for every second device.
+pub(crate) fn is_for(number: u64, place: u8) -> bool {
+    flags_of(number) & flags::TARGETED == 0 || place.is_multiple_of(2)
+}
+
+/// What a device gets beside a sealed message.
+pub(crate) fn header_for(sender: u8, number: u64, place: u8) -> Vec<u8> {
+    format!("{sender}:{number} for {place}").into_bytes()
+}
+
+/// An entry that waits for large ones before it, or for its own bytes.
+#[derive(Clone)]
+struct HeldBack {
+    sequence: u64,
+    header: Box<[u8]>,
+    entry: Option<Vec<u8>>,
+}
 
 pub(crate) struct Client {
     pub(crate) place: u8,
     pub(crate) credential: Credential,
     pub(crate) outbox: VecDeque<(u64, Vec<Credential>, bool)>,
+    /// Numbers of sealed messages that were refused: sealed by the lists from then on.
+    pub(crate) sealed_anew: BTreeSet<u64>,
     pub(crate) next_number: u64,
     pub(crate) queue_epoch: Option<u64>,
     pub(crate) start: u64,
     pub(crate) handled: u64,
     marks: BTreeMap<u8, u64>,
-    held_back: VecDeque<(u64, Option<Vec<u8>>)>,
+    held_back: VecDeque<HeldBack>,
     pub(crate) connection: Option<ConnectionId>,
     /// The highest number written to this connection.
     pub(crate) written: u64,
@@ -35,6 +64,7 @@ impl Client {
             place,
             credential,
             outbox: VecDeque::new(),
+            sealed_anew: BTreeSet::new(),
             next_number: 1,
             queue_epoch: None,
             start: 0,
@@ -59,19 +89,19 @@ impl Client {
     }
 
     /// A large entry takes its place; nothing after it is handled before it. (A real client lets other senders pass.)
-    pub(crate) fn begin(&mut self, sequence: u64) {
-        self.held_back.push_back((sequence, None));
+    pub(crate) fn begin(&mut self, sequence: u64, header: Box<[u8]>) {
+        self.held_back.push_back(HeldBack { sequence, header, entry: None });
     }
 
     /// Handles an entry, or keeps it until the large ones before it are there; gives the sequence to acknowledge.
-    pub(crate) fn take(&mut self, sequence: u64, entry: &[u8]) -> u64 {
-        match self.held_back.iter_mut().find(|(other, _)| *other == sequence) {
-            Some((_, place)) => *place = Some(entry.to_vec()),
-            None => self.held_back.push_back((sequence, Some(entry.to_vec()))),
+    pub(crate) fn take(&mut self, sequence: u64, entry: &[u8], header: Box<[u8]>) -> u64 {
+        match self.held_back.iter_mut().find(|held| held.sequence == sequence) {
+            Some(held) => held.entry = Some(entry.to_vec()),
+            None => self.held_back.push_back(HeldBack { sequence, header, entry: Some(entry.to_vec()) }),
         }
-        while let Some((sequence, Some(entry))) = self.held_back.front().cloned() {
+        while let Some(HeldBack { sequence, header, entry: Some(entry) }) = self.held_back.front().cloned() {
             self.held_back.pop_front();
-            self.handle(sequence, &entry);
+            self.handle(sequence, &entry, &header);
         }
         self.handled
     }
@@ -81,8 +111,9 @@ impl Client {
         self.held_back.clear();
     }
 
-    fn handle(&mut self, sequence: u64, mut entry: &[u8]) {
+    fn handle(&mut self, sequence: u64, mut entry: &[u8], header: &[u8]) {
         let entry = Entry::read(&mut entry).unwrap();
+        self.check_header(&entry, header);
         if sequence > self.handled {
             self.handled = sequence;
             match entry {
@@ -90,6 +121,17 @@ impl Client {
                 Entry::Receipt(receipt) => self.receipts.push((receipt.number.0, receipt.recipient, receipt.code)),
             }
         }
+    }
+
+    /// It gets its own header and no other's.
+    fn check_header(&self, entry: &Entry<'_>, header: &[u8]) {
+        let expected = match entry {
+            Entry::Message(delivery) if delivery.flags & flags::SEALED != 0 => {
+                header_for(delivery.id.device[0], delivery.id.number.0, self.place)
+            }
+            Entry::Message(_) | Entry::Receipt(_) => Vec::new(),
+        };
+        assert_eq!(header, expected, "device {} got the header of another", self.place);
     }
 
     fn take_message(&mut self, delivery: &Delivery<'_>) {

@@ -3,14 +3,18 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use msr_delivery::{Batch, ConnectionId, Effect, Exchange, Greeting, Offered};
+use msr_delivery::{Batch, ConnectionId, DeviceIndex, DeviceList, Effect, Exchange, Greeting, Lists, Offered, Wanted};
 use msr_protocol::Credential;
+use msr_protocol::v2::DeviceHeader;
+
+use crate::client::flags_of;
+use crate::world::PEERS;
 
 /// What a client says.
 #[derive(Debug, Clone)]
 pub(crate) enum Said {
     Hello(Greeting),
-    Send { number: u64, recipients: Vec<Credential>, payload: Vec<u8> },
+    Send { number: u64, recipients: Vec<Credential>, headers: Vec<(u8, Vec<u8>)>, payload: Vec<u8> },
     Ack(u64),
 }
 
@@ -27,12 +31,25 @@ pub(crate) enum Heard {
     Entry {
         sequence: u64,
         entry: Arc<[u8]>,
+        header: Box<[u8]>,
     },
     /// An entry whose bytes come later.
     Begin {
         sequence: u64,
+        header: Box<[u8]>,
     },
     Closed,
+}
+
+/// The lists of all peers: all of their devices.
+struct Listed;
+
+impl Lists for Listed {
+    fn list(&self, peer: Credential) -> Option<Arc<DeviceList>> {
+        let theirs = PEERS.iter().zip(0..).filter(|(other, _)| [**other; 16] == peer.0);
+        let devices: Vec<_> = theirs.map(|(_, place): (_, u8)| [place; 16]).collect();
+        Some(Arc::new(DeviceList { devices, ..DeviceList::default() }))
+    }
 }
 
 #[derive(Default)]
@@ -47,7 +64,7 @@ pub(crate) struct Server {
     pub(crate) wires: BTreeMap<ConnectionId, Wire>,
     /// Entries on their way in pieces.
     pub(crate) large: VecDeque<(ConnectionId, u64)>,
-    pub(crate) fetches: VecDeque<(msr_delivery::DeviceIndex, Vec<u64>)>,
+    pub(crate) fetches: VecDeque<(DeviceIndex, Vec<Wanted>)>,
 }
 
 impl Server {
@@ -56,12 +73,14 @@ impl Server {
         while let Some(effect) = self.exchange.poll_effect() {
             match effect {
                 Effect::Frame { connection, frame } => self.tell(connection, Heard::Frame(frame)),
-                Effect::Entry { connection, arrival, entry } => self.tell(connection, Heard::Entry { sequence: arrival, entry }),
-                Effect::Large { connection, arrival, .. } => {
-                    self.tell(connection, Heard::Begin { sequence: arrival });
+                Effect::Entry { connection, arrival, entry, header } => {
+                    self.tell(connection, Heard::Entry { sequence: arrival, entry, header });
+                }
+                Effect::Large { connection, arrival, header, .. } => {
+                    self.tell(connection, Heard::Begin { sequence: arrival, header });
                     self.large.push_back((connection, arrival));
                 }
-                Effect::Fetch { device, arrivals } => self.fetches.push_back((device, arrivals)),
+                Effect::Fetch { device, wanted } => self.fetches.push_back((device, wanted)),
                 Effect::Version1 { .. } => unreachable!("nobody speaks version 1 here"),
                 Effect::Close { connection, .. } => self.tell(connection, Heard::Closed),
             }
@@ -83,19 +102,21 @@ impl Server {
                 self.tell(connection, Heard::Welcome { queue_epoch, start, accepted, gap });
                 self.exchange.ready(connection);
             }
-            Said::Send { number, recipients, payload } => {
+            Said::Send { number, recipients, headers, payload } => {
+                let device_headers = headers.iter().map(|(place, header)| DeviceHeader { device: [*place; 16], header }).collect();
                 let offered = Offered {
                     number,
-                    flags: 0,
+                    flags: flags_of(number),
                     expire_after_ms: 1 << 40,
                     recipients,
+                    device_headers,
                     reply_to: None,
                     subject: "\"s\"",
                     payload: &payload,
                     live: &Default::default(),
                     sayable_in_version_1: true,
                 };
-                self.exchange.offer(connection, &offered, now);
+                self.exchange.offer(connection, &offered, &Listed, now);
             }
             Said::Ack(sequence) => self.exchange.acknowledge(connection, sequence, now),
         }

@@ -56,10 +56,12 @@ impl Store {
         };
         let mut recovering = Recovering::new(recovery, start);
         for message in self.messages.values() {
-            let StoredMessage { arrival, entry, expires_ms, devices } = message;
+            let StoredMessage { arrival, entry, expires_ms, devices, headers } = message;
             let head = &entry[..entry.len().min(limits::ENTRY_HEAD_BYTES)];
             let bytes = entry.len() as u32;
-            recovering.message(RecoveredMessage { arrival: *arrival, bytes, head, expires_ms: *expires_ms, devices }, now);
+            let header_bytes: Vec<u16> = devices.iter().map(|device| headers.of(*device).len() as u16).collect();
+            let (arrival, expires_ms, header_bytes) = (*arrival, *expires_ms, header_bytes.as_slice());
+            recovering.message(RecoveredMessage { arrival, bytes, head, expires_ms, devices, header_bytes }, now);
         }
         recovering.finish()
     }

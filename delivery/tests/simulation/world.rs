@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use msr_delivery::{CommitError, ConnectionId, Greeting, Now};
-use msr_protocol::Credential;
-use msr_protocol::v2::{Frame, frames};
+use msr_delivery::{CommitError, ConnectionId, Fetched, Greeting, Now, StoredMessage, Wanted};
+use msr_protocol::v2::{Frame, flags, frames};
+use msr_protocol::{Code, Credential};
 
-use crate::client::{Client, MessageName};
+use crate::client::{Client, MessageName, flags_of, header_for, is_for};
 use crate::server::{Heard, Said, Server};
 use crate::store::Store;
 
@@ -14,7 +14,7 @@ use crate::store::Store;
 const OUTBOX_EPOCH: u64 = 1;
 
 /// Which peer each device belongs to.
-const PEERS: [u8; 5] = [1, 1, 2, 3, 3];
+pub(crate) const PEERS: [u8; 5] = [1, 1, 2, 3, 3];
 
 pub(crate) struct World {
     random: fastrand::Rng,
@@ -207,7 +207,8 @@ impl World {
         let Some(wire) = client.connection.and_then(|connection| server.wires.get_mut(&connection)) else { return };
         for (number, recipients, large) in client.outbox.iter().filter(|(number, ..)| *number > client.written) {
             let payload = vec![7; if *large { 40_000 } else { 2 }];
-            wire.up.push_back(Said::Send { number: *number, recipients: recipients.clone(), payload });
+            let headers = headers(client.place, client.sealed_anew.contains(number), *number, recipients);
+            wire.up.push_back(Said::Send { number: *number, recipients: recipients.clone(), headers, payload });
         }
         if client.written != u64::MAX
             && let Some((last, ..)) = client.outbox.back()
@@ -246,11 +247,11 @@ impl World {
                 client.written = accepted;
                 self.write_outbox(place);
             }
-            Heard::Entry { sequence, entry } => {
-                let acknowledged = client.take(sequence, &entry);
+            Heard::Entry { sequence, entry, header } => {
+                let acknowledged = client.take(sequence, &entry, header);
                 wire.up.push_back(Said::Ack(acknowledged));
             }
-            Heard::Begin { sequence } => client.begin(sequence),
+            Heard::Begin { sequence, header } => client.begin(sequence, header),
             Heard::Frame(bytes) => self.take_frames(place, &bytes),
             Heard::Closed => client.connection = None,
         }
@@ -265,12 +266,17 @@ impl World {
                     self.accepted.insert((client.place, number.0));
                     client.accepted_through(number.0);
                 }
+                // It was written again when the one before it was refused.
+                Frame::Rejected { code, .. } if code == Code::OutOfOrder.number() => {}
                 // After a refusal the client starts again from the refused number.
-                Frame::Rejected { number, .. } => {
+                Frame::Rejected { number, code, .. } => {
+                    if code == Code::StaleDevices.number() {
+                        client.sealed_anew.insert(number.0);
+                    }
                     self.refused += 1;
                     client.written = client.written.min(number.0 - 1);
                 }
-                Frame::Progress { .. } | Frame::Devices { .. } => {}
+                Frame::Progress { .. } | Frame::Devices { .. } | Frame::Lists { .. } => {}
                 other => panic!("unexpected {other:?}"),
             }
         }
@@ -300,9 +306,14 @@ impl World {
 
     fn fetch(&mut self) {
         let Some(server) = &mut self.server else { return };
-        let Some((device, arrivals)) = server.fetches.pop_front() else { return };
-        let entries = arrivals.into_iter().map(|arrival| (arrival, self.store.messages.get(&arrival).map(|message| message.entry.clone())));
-        server.exchange.fetched(device, entries.collect());
+        let Some((device, wanted)) = server.fetches.pop_front() else { return };
+        let read = |wanted: Wanted| {
+            let StoredMessage { entry, headers, .. } = self.store.messages.get(&wanted.arrival)?;
+            assert_eq!(entry.len(), wanted.bytes as usize);
+            let header = Box::from(headers.of(device));
+            Some(if wanted.header_alone { Fetched::Header(header) } else { Fetched::Entry { entry: entry.clone(), header } })
+        };
+        server.exchange.fetched(device, wanted.into_iter().map(|wanted| (wanted.arrival, read(wanted))).collect());
         server.drain();
         self.trace.push("fetch".into());
     }
@@ -315,7 +326,7 @@ impl World {
         self.trace.push("large".into());
         // Gone when it was taken back because the disk was full, or when its connection is.
         if let Some(entry) = server.exchange.uncommitted(arrival).or(kept) {
-            server.tell(connection, Heard::Entry { sequence: arrival, entry });
+            server.tell(connection, Heard::Entry { sequence: arrival, entry, header: Box::default() });
         } else if let Some(wire) = server.wires.get_mut(&connection) {
             wire.down.push_back(Heard::Closed);
             server.exchange.disconnected(connection, Now { monotonic_ms: self.now_ms, wall_ms: self.now_ms });
@@ -354,7 +365,7 @@ impl World {
         let recipients = &self.sent[&name];
         for client in &self.clients {
             let own_copy = client.credential == sender.credential && client.place != sender.place;
-            if recipients.contains(&client.credential) || own_copy {
+            if is_for(name.1, client.place) && (recipients.contains(&client.credential) || own_copy) {
                 assert!(client.log.contains(&name), "{seed}: device {} never got {name:?}", client.place);
             }
         }
@@ -363,6 +374,25 @@ impl World {
             assert!(told, "{seed}: no receipt for {name:?} to {recipient}");
         }
     }
+}
+
+/// The headers of a sealed message: of all devices that the lists ask for, or, when it was sealed with lists of before, of
+/// one less or one more.
+fn headers(sender: u8, sealed_anew: bool, number: u64, recipients: &[Credential]) -> Vec<(u8, Vec<u8>)> {
+    if flags_of(number) & flags::SEALED == 0 {
+        return Vec::new();
+    }
+    let own = PEERS[usize::from(sender)];
+    let peers = |peer: u8| recipients.contains(&Credential([peer; 16]));
+    let devices = PEERS.iter().zip(0..).filter(|(peer, place)| peers(**peer) || (**peer == own && *place != sender));
+    let mut devices: Vec<u8> = devices.map(|(_, place)| place).filter(|place| is_for(number, *place)).collect();
+    if flags_of(number) & flags::TARGETED == 0 && !sealed_anew && number.is_multiple_of(5) {
+        match number % 2 {
+            0 => devices.truncate(devices.len().saturating_sub(1)),
+            _ => devices.push(99),
+        }
+    }
+    devices.into_iter().map(|place| (place, header_for(sender, number, place))).collect()
 }
 
 /// The start of what something looks like, for the trace.

@@ -48,14 +48,14 @@ impl JsonText {
     }
 
     /// A string of which every character stands for itself in JSON: hex digits, names of ours.
-    pub(crate) fn plain_string(text: impl fmt::Display) -> Self {
-        Self(format!("\"{text}\""))
+    pub(crate) fn plain_string(text: &str) -> Self {
+        Self(["\"", text, "\""].concat())
     }
 
     /// `["…"]` of one credential.
     #[must_use]
     pub fn array_of_one(credential: crate::Credential) -> Self {
-        Self(format!("[\"{credential}\"]"))
+        Self(["[\"", &credential.to_hex(), "\"]"].concat())
     }
 
     /// A number of milliseconds, which `JSON.stringify` writes without exponent up to 2⁵³ and beyond.
@@ -93,6 +93,6 @@ impl fmt::Display for JsonText {
 
 impl From<crate::Credential> for JsonText {
     fn from(credential: crate::Credential) -> Self {
-        Self::plain_string(credential)
+        Self::plain_string(&credential.to_hex())
     }
 }

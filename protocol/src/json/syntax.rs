@@ -20,8 +20,8 @@ pub fn string_value(text: &str) -> Option<String> {
     let mut value = String::with_capacity(inner.len());
     let mut units: Vec<u16> = Vec::new();
     let mut rest = inner;
-    while let Some(at) = rest.find('\\') {
-        let (plain, escape) = rest.split_at(at);
+    while let Some(at) = rest.bytes().position(|byte| byte == b'\\') {
+        let (plain, escape) = rest.split_at_checked(at)?;
         if !plain.is_empty() {
             push_units(&mut value, &mut units);
             value.push_str(plain);

@@ -1,6 +1,6 @@
 //! What frames are made of: who a message is from and for, what stands in a queue.
 
-use super::field::{Bytes16, Field, FieldError, List, Rest, Varint};
+use super::field::{Bytes16, Field, FieldError, List, Reader, Rest, Varint};
 use crate::Credential;
 
 macro_rules! records {
@@ -10,8 +10,8 @@ macro_rules! records {
         pub struct $name $(<$life>)? { $($(#[$field_doc])* pub $field: $kind,)* }
 
         impl<'a> Field<'a> for $name $(<$life>)? {
-            fn read(bytes: &mut &'a [u8]) -> Result<Self, FieldError> {
-                Ok(Self { $($field: Field::read(bytes)?,)* })
+            fn take(reader: &mut Reader<'a>) -> Self {
+                Self { $($field: Field::take(reader),)* }
             }
 
             fn write(&self, out: &mut Vec<u8>) {
@@ -20,6 +20,8 @@ macro_rules! records {
         }
     )*};
 }
+
+pub(super) use records;
 
 records! {
     /// What one recipient device gets beside the shared payload.
@@ -58,6 +60,28 @@ records! {
         seen_ms: i64,
         /// How many entries wait for it.
         waiting: Varint,
+    }
+    /// The list of a peer, as the server has it.
+    PeerList<'a> {
+        /// Whose.
+        peer: Credential,
+        /// A [`super::SignedList`]; empty where the server has none.
+        list: &'a [u8],
+    }
+    /// A device of a peer.
+    #[derive(Copy)]
+    PeerDevice {
+        /// Whose.
+        peer: Credential,
+        /// Which.
+        device: Bytes16,
+    }
+    /// A key of a device, as that device put it.
+    ClaimedKey<'a> {
+        /// Whose.
+        device: Bytes16,
+        /// A key to begin a session with.
+        key: &'a [u8],
     }
     /// A message as every recipient device gets it.
     Delivery<'a> {
@@ -103,12 +127,12 @@ pub enum Entry<'a> {
 }
 
 impl<'a> Field<'a> for Entry<'a> {
-    fn read(bytes: &mut &'a [u8]) -> Result<Self, FieldError> {
-        match u8::read(bytes)? {
-            0 => Field::read(bytes).map(Self::Message),
-            1 => Field::read(bytes).map(Self::Receipt),
-            _ => Err(FieldError::Value),
+    fn take(reader: &mut Reader<'a>) -> Self {
+        let kind = u8::take(reader);
+        if kind > 1 {
+            reader.fail(FieldError::Value);
         }
+        if kind == 0 { Self::Message(Field::take(reader)) } else { Self::Receipt(Field::take(reader)) }
     }
 
     fn write(&self, out: &mut Vec<u8>) {

@@ -20,29 +20,98 @@ pub enum FieldError {
     Value,
 }
 
+/// Takes fields off the front of bytes. The first thing that goes wrong is kept and told at the end; from there on all is zeros
+/// and nothing. A page loads less of code that does not ask after each field.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    rest: &'a [u8],
+    error: Option<FieldError>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes, error: None }
+    }
+
+    /// What is taken now is not what it should be.
+    pub fn fail(&mut self, error: FieldError) {
+        self.error.get_or_insert(error);
+        self.rest = &[];
+    }
+
+    /// What is left, if nothing went wrong.
+    pub(super) fn end(&self) -> Result<&'a [u8], FieldError> {
+        self.error.map_or(Ok(self.rest), Err)
+    }
+
+    fn array<const N: usize>(&mut self) -> [u8; N] {
+        let Some((taken, rest)) = self.rest.split_first_chunk() else {
+            self.fail(FieldError::Short);
+            return [0; N];
+        };
+        self.rest = rest;
+        *taken
+    }
+
+    fn bytes(&mut self) -> &'a [u8] {
+        let length = self.length();
+        let Some((taken, rest)) = self.rest.split_at_checked(length) else {
+            self.fail(FieldError::Short);
+            return &[];
+        };
+        self.rest = rest;
+        taken
+    }
+
+    fn varint(&mut self) -> u64 {
+        let mut value = 0_u64;
+        for shift in (0..64).step_by(7) {
+            let [byte] = self.array();
+            let bits = u64::from(byte & 0x7f);
+            if shift == 63 && bits > 1 {
+                break;
+            }
+            value |= bits << shift;
+            if byte & 0x80 == 0 {
+                if byte == 0 && shift > 0 {
+                    break;
+                }
+                return value;
+            }
+        }
+        self.fail(FieldError::Varint);
+        0
+    }
+
+    /// A length that is about to be taken.
+    fn length(&mut self) -> usize {
+        usize::try_from(self.varint()).unwrap_or(usize::MAX)
+    }
+}
+
 /// Something with a place in a frame.
 pub trait Field<'a>: Sized {
-    /// Takes the field off the front of `bytes`.
-    ///
-    /// # Errors
-    /// As [`FieldError`] says; `bytes` is then anywhere.
-    fn read(bytes: &mut &'a [u8]) -> Result<Self, FieldError>;
+    /// Takes the field off the front of what `reader` has.
+    fn take(reader: &mut Reader<'a>) -> Self;
 
     /// Appends the field to `out`.
     fn write(&self, out: &mut Vec<u8>);
-}
 
-fn take<'a>(bytes: &mut &'a [u8], count: usize) -> Result<&'a [u8], FieldError> {
-    let (taken, rest) = bytes.split_at_checked(count).ok_or(FieldError::Short)?;
-    *bytes = rest;
-    Ok(taken)
+    /// Takes the field off the front of `bytes`.
+    ///
+    /// # Errors
+    /// As [`FieldError`] says; `bytes` is then as it was.
+    fn read(bytes: &mut &'a [u8]) -> Result<Self, FieldError> {
+        let mut reader = Reader::new(bytes);
+        let field = Self::take(&mut reader);
+        *bytes = reader.end()?;
+        Ok(field)
+    }
 }
 
 impl<'a, const N: usize> Field<'a> for [u8; N] {
-    fn read(bytes: &mut &'a [u8]) -> Result<Self, FieldError> {
-        let (taken, rest) = bytes.split_first_chunk::<N>().ok_or(FieldError::Short)?;
-        *bytes = rest;
-        Ok(*taken)
+    fn take(reader: &mut Reader<'a>) -> Self {
+        reader.array()
     }
 
     fn write(&self, out: &mut Vec<u8>) {
@@ -53,8 +122,8 @@ impl<'a, const N: usize> Field<'a> for [u8; N] {
 macro_rules! fixed_width {
     ($($number:ty),*) => {$(
         impl<'a> Field<'a> for $number {
-            fn read(bytes: &mut &'a [u8]) -> Result<Self, FieldError> {
-                Field::read(bytes).map(<$number>::from_le_bytes)
+            fn take(reader: &mut Reader<'a>) -> Self {
+                <$number>::from_le_bytes(reader.array())
             }
 
             fn write(&self, out: &mut Vec<u8>) {
@@ -67,12 +136,12 @@ macro_rules! fixed_width {
 fixed_width!(u8, u16, u64, i64);
 
 impl<'a> Field<'a> for bool {
-    fn read(bytes: &mut &'a [u8]) -> Result<Self, FieldError> {
-        match u8::read(bytes)? {
-            0 => Ok(false),
-            1 => Ok(true),
-            _ => Err(FieldError::Value),
+    fn take(reader: &mut Reader<'a>) -> Self {
+        let byte = u8::take(reader);
+        if byte > 1 {
+            reader.fail(FieldError::Value);
         }
+        byte == 1
     }
 
     fn write(&self, out: &mut Vec<u8>) {
@@ -85,20 +154,8 @@ impl<'a> Field<'a> for bool {
 pub struct Varint(pub u64);
 
 impl<'a> Field<'a> for Varint {
-    fn read(bytes: &mut &'a [u8]) -> Result<Self, FieldError> {
-        let mut value = 0_u64;
-        for shift in (0..64).step_by(7) {
-            let byte = u8::read(bytes)?;
-            let bits = u64::from(byte & 0x7f);
-            if shift == 63 && bits > 1 {
-                return Err(FieldError::Varint);
-            }
-            value |= bits << shift;
-            if byte & 0x80 == 0 {
-                return if byte == 0 && shift > 0 { Err(FieldError::Varint) } else { Ok(Self(value)) };
-            }
-        }
-        Err(FieldError::Varint)
+    fn take(reader: &mut Reader<'a>) -> Self {
+        Self(reader.varint())
     }
 
     fn write(&self, out: &mut Vec<u8>) {
@@ -111,15 +168,9 @@ impl<'a> Field<'a> for Varint {
     }
 }
 
-/// A length that is about to be taken from `bytes`.
-fn read_length(bytes: &mut &[u8]) -> Result<usize, FieldError> {
-    usize::try_from(Varint::read(bytes)?.0).map_err(|_| FieldError::Short)
-}
-
 impl<'a> Field<'a> for &'a [u8] {
-    fn read(bytes: &mut &'a [u8]) -> Result<Self, FieldError> {
-        let length = read_length(bytes)?;
-        take(bytes, length)
+    fn take(reader: &mut Reader<'a>) -> Self {
+        reader.bytes()
     }
 
     fn write(&self, out: &mut Vec<u8>) {
@@ -129,8 +180,11 @@ impl<'a> Field<'a> for &'a [u8] {
 }
 
 impl<'a> Field<'a> for &'a str {
-    fn read(bytes: &mut &'a [u8]) -> Result<Self, FieldError> {
-        std::str::from_utf8(Field::read(bytes)?).map_err(|_| FieldError::Utf8)
+    fn take(reader: &mut Reader<'a>) -> Self {
+        std::str::from_utf8(reader.bytes()).unwrap_or_else(|_| {
+            reader.fail(FieldError::Utf8);
+            ""
+        })
     }
 
     fn write(&self, out: &mut Vec<u8>) {
@@ -140,8 +194,8 @@ impl<'a> Field<'a> for &'a str {
 
 /// A field that may be absent: one byte, 0 or 1, then the field.
 impl<'a, T: Field<'a>> Field<'a> for Option<T> {
-    fn read(bytes: &mut &'a [u8]) -> Result<Self, FieldError> {
-        bool::read(bytes)?.then(|| T::read(bytes)).transpose()
+    fn take(reader: &mut Reader<'a>) -> Self {
+        bool::take(reader).then(|| T::take(reader))
     }
 
     fn write(&self, out: &mut Vec<u8>) {
@@ -153,8 +207,8 @@ impl<'a, T: Field<'a>> Field<'a> for Option<T> {
 }
 
 impl<'a> Field<'a> for Credential {
-    fn read(bytes: &mut &'a [u8]) -> Result<Self, FieldError> {
-        Field::read(bytes).map(Self)
+    fn take(reader: &mut Reader<'a>) -> Self {
+        Self(reader.array())
     }
 
     fn write(&self, out: &mut Vec<u8>) {
@@ -170,8 +224,8 @@ pub type Bytes16 = [u8; 16];
 pub struct Rest<'a>(pub &'a [u8]);
 
 impl<'a> Field<'a> for Rest<'a> {
-    fn read(bytes: &mut &'a [u8]) -> Result<Self, FieldError> {
-        Ok(Self(std::mem::take(bytes)))
+    fn take(reader: &mut Reader<'a>) -> Self {
+        Self(std::mem::take(&mut reader.rest))
     }
 
     fn write(&self, out: &mut Vec<u8>) {
@@ -184,13 +238,17 @@ impl<'a> Field<'a> for Rest<'a> {
 pub struct List<T>(pub Vec<T>);
 
 impl<'a, T: Field<'a>> Field<'a> for List<T> {
-    fn read(bytes: &mut &'a [u8]) -> Result<Self, FieldError> {
-        let count = read_length(bytes)?;
+    fn take(reader: &mut Reader<'a>) -> Self {
+        let count = reader.length();
         // Every entry takes a byte at least, so a count that lies is found before memory is taken for it.
-        if count > bytes.len() {
-            return Err(FieldError::Short);
+        if count > reader.rest.len() {
+            reader.fail(FieldError::Short);
         }
-        (0..count).map(|_| T::read(bytes)).collect::<Result<_, _>>().map(Self)
+        let mut entries = Vec::new();
+        while entries.len() < count && reader.error.is_none() {
+            entries.push(T::take(reader));
+        }
+        Self(entries)
     }
 
     fn write(&self, out: &mut Vec<u8>) {

@@ -1,7 +1,7 @@
 //! Every frame, with its tag and its fields in the order of the wire.
 
-use super::entry::{Device, DeviceHeader, Exception, MessageId};
-use super::field::{Bytes16, Field, FieldError, List, Rest, Varint};
+use super::entry::{ClaimedKey, Device, DeviceHeader, Exception, MessageId, PeerDevice, PeerList};
+use super::field::{Bytes16, Field, FieldError, List, Reader, Rest, Varint};
 use crate::Credential;
 
 /// The bytes in front of a frame's body: its tag, and the length of the body in 3 bytes, little-endian.
@@ -21,8 +21,39 @@ pub enum FrameError {
     LeftOver(usize),
 }
 
+/// Who sends a frame.
+#[derive(Clone, Copy)]
+enum Side {
+    /// The server.
+    S,
+    /// The client.
+    C,
+    /// The keys of a client, through its session, which looks at them.
+    K,
+}
+
+/// Who reads a frame: the code that reads the frames of others is left out of a browser module.
+pub(super) mod ear {
+    use super::{KEY_TAGS, Side};
+
+    pub(in crate::v2) const ALL: u8 = 0;
+    pub(in crate::v2) const CLIENT: u8 = 1;
+    pub(in crate::v2) const KEYS: u8 = 2;
+
+    pub(super) const fn hears(ear: u8, side: Side, tag: u8) -> bool {
+        match side {
+            Side::S => ear != KEYS || tag >= KEY_TAGS,
+            Side::K => ear != KEYS,
+            Side::C => ear == ALL,
+        }
+    }
+}
+
+/// From this tag on frames are of keys.
+const KEY_TAGS: u8 = 0x40;
+
 macro_rules! frames {
-    ($($(#[$doc:meta])* $tag:literal $name:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ty,)* })*) => {
+    ($($(#[$doc:meta])* $side:ident $tag:literal $name:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ty,)* })*) => {
         /// One frame. The comment of each says who sends it: **C** the client, **S** the server.
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub enum Frame<'a> {
@@ -59,9 +90,9 @@ macro_rules! frames {
                 }
             }
 
-            fn read_body(tag: u8, bytes: &mut &'a [u8]) -> Result<Self, FrameError> {
+            pub(super) fn read_body<const EAR: u8>(tag: u8, reader: &mut Reader<'a>) -> Result<Self, FrameError> {
                 Ok(match tag {
-                    $($tag => Self::$name { $($field: Field::read(bytes)?,)* },)*
+                    $($tag if ear::hears(EAR, Side::$side, $tag) => Self::$name { $($field: Field::take(reader),)* },)*
                     _ => return Err(FrameError::Tag(tag)),
                 })
             }
@@ -71,7 +102,7 @@ macro_rules! frames {
 
 frames! {
     /// S. The first frame of a connection.
-    0x01 Challenge {
+    S 0x01 Challenge {
         /// What a signature must cover; used once.
         nonce: [u8; 32],
         /// The server's clock, ms since 1970.
@@ -80,7 +111,7 @@ frames! {
         server: &'a str,
     }
     /// C. Who registers, on which device, and what that device last saw.
-    0x02 Hello {
+    C 0x02 Hello {
         /// Must be the MD5 of the three words.
         credential: Credential,
         /// Random, chosen by the device once.
@@ -91,7 +122,7 @@ frames! {
         name: &'a str,
         /// JSON string.
         email: &'a str,
-        /// JSON string: 32 hex digits, the MD5 of the secret.
+        /// JSON string: 32 hex digits, the MD5 of the secret; or `ed25519:` and the account's public key.
         secret: &'a str,
         /// JSON object.
         location: &'a str,
@@ -107,11 +138,11 @@ frames! {
         start: u64,
         /// The sequence of the last entry it has handled; 0 for none.
         handled: u64,
-        /// Over the challenge; empty while identities are MD5.
-        signature: &'a [u8],
+        /// That this device is the peer's: see [`super::Proof`]. Empty for an identity by MD5.
+        proof: &'a [u8],
     }
     /// S. The registration holds.
-    0x03 Welcome {
+    S 0x03 Welcome {
         /// `time_ms` of the `Hello`.
         origin_time_ms: i64,
         /// When it came, by the server's clock.
@@ -140,40 +171,38 @@ frames! {
         heartbeat_ms: Varint,
     }
     /// S. The connection will be closed with the close code of `code`.
-    0x04 Refused {
+    S 0x04 Refused {
         /// A code of the protocol.
         code: u16,
         /// For a person.
         reason: &'a str,
     }
     /// C. Asks for a `Pong`.
-    0x05 Ping {
+    C 0x05 Ping {
         /// The client's clock, ms since 1970.
         time_ms: i64,
     }
     /// S. Answers a `Ping`.
-    0x06 Pong {
+    S 0x06 Pong {
         /// `time_ms` of the `Ping`.
         origin_time_ms: i64,
         /// The server's clock.
         receive_time_ms: i64,
     }
     /// C. Signs out; the server closes the connection.
-    0x07 Bye {}
+    C 0x07 Bye {}
 
     /// C. A message.
-    0x10 Send {
+    C 0x10 Send {
         /// Counts up by one within the outbox epoch; 0 in a realtime message, and in one that travels in pieces.
         number: Varint,
-        /// Bit 0 realtime, bit 1 asks for a reply, bit 2 bytes rather than JSON.
+        /// See [`super::flags`].
         flags: u8,
         /// How long it is kept for who is away, ms.
         expire_after_ms: Varint,
         /// Whom it is for.
         recipients: List<Credential>,
-        /// The revision of the device list it was made for; 0 for any.
-        revision: Varint,
-        /// What each recipient device gets beside the shared payload.
+        /// What each device gets beside the shared payload; each device once.
         device_headers: List<DeviceHeader<'a>>,
         /// The message this replies to.
         reply_to: Option<MessageId>,
@@ -184,14 +213,14 @@ frames! {
     }
     /// C. Opens an upload, for a message too large for one frame; its `Piece`s follow, with any frames between them. It has
     /// no place in the order of messages until `Finish` gives it one.
-    0x11 Begin {
+    C 0x11 Begin {
         /// Names the upload; higher than that of every upload before it on the connection.
         upload: Varint,
         /// The length of the body of its `Send` frame, bytes.
         total_bytes: Varint,
     }
     /// C. The next bytes of the body of a `Send` frame.
-    0x12 Piece {
+    C 0x12 Piece {
         /// The upload of their `Begin`.
         upload: Varint,
         /// Where they belong; each piece goes on where the one before ended.
@@ -200,12 +229,12 @@ frames! {
         payload: Rest<'a>,
     }
     /// C. Takes the place of a message that was taken back before it was sent.
-    0x13 Void {
+    C 0x13 Void {
         /// Its number.
         number: Varint,
     }
     /// S. The message is on disk for every recipient device that has not acknowledged it.
-    0x14 Accepted {
+    S 0x14 Accepted {
         /// Its number.
         number: Varint,
         /// When, by the server's clock, ms since 1970.
@@ -214,7 +243,7 @@ frames! {
         exceptions: List<Exception>,
     }
     /// S. The message was not accepted, for any recipient. After a 5xx, later numbers are refused until it comes again.
-    0x15 Rejected {
+    S 0x15 Rejected {
         /// Its number.
         number: Varint,
         /// Why.
@@ -223,14 +252,14 @@ frames! {
         reason: &'a str,
     }
     /// C. All pieces are sent: here the message takes its place in the order, as if its `Send` frame came now.
-    0x16 Finish {
+    C 0x16 Finish {
         /// Which upload.
         upload: Varint,
         /// The number of the message; 0 takes the upload back.
         number: Varint,
     }
     /// S. An upload is given up. No message was refused by that: it has no number yet.
-    0x17 Declined {
+    S 0x17 Declined {
         /// Which upload.
         upload: Varint,
         /// Why.
@@ -240,24 +269,28 @@ frames! {
     }
 
     /// S. An entry of the queue: see [`super::Entry`].
-    0x20 Deliver {
+    S 0x20 Deliver {
         /// Rises from entry to entry within an epoch, not by one.
         sequence: u64,
+        /// What this device alone gets beside it; empty where there is nothing.
+        header: &'a [u8],
         /// An [`super::Entry`], the same bytes for every device.
         entry: Rest<'a>,
     }
     /// S. An entry too large for one frame takes its place in the order; its `DeliverPiece`s follow, with other frames
     /// between them. Later entries of the same sending device are to wait for it.
-    0x21 DeliverBegin {
+    S 0x21 DeliverBegin {
         /// Its sequence.
         sequence: u64,
         /// The sending device; zeros when there is none.
         sender: Bytes16,
         /// The length of the [`super::Entry`], bytes.
         total_bytes: Varint,
+        /// As in `Deliver`.
+        header: &'a [u8],
     }
     /// S. The next bytes of an [`super::Entry`].
-    0x22 DeliverPiece {
+    S 0x22 DeliverPiece {
         /// The sequence of its `DeliverBegin`.
         sequence: u64,
         /// Where they belong; each piece goes on where the one before ended.
@@ -266,12 +299,12 @@ frames! {
         payload: Rest<'a>,
     }
     /// C. Every entry up to this one is handled.
-    0x23 Ack {
+    C 0x23 Ack {
         /// Its sequence.
         sequence: u64,
     }
     /// S. How much of a large message a recipient has received; not kept.
-    0x24 Progress {
+    S 0x24 Progress {
         /// Its number.
         number: Varint,
         /// Which recipient.
@@ -280,134 +313,109 @@ frames! {
         bytes: Varint,
     }
     /// S. What a realtime message says is never queued: the entry without a sequence.
-    0x25 Realtime {
+    S 0x25 Realtime {
+        /// As in `Deliver`.
+        header: &'a [u8],
         /// An [`super::Entry`].
         entry: Rest<'a>,
     }
 
     /// C. Looks for peers.
-    0x30 Find {
+    C 0x30 Find {
         /// Chosen by the client, comes back in `Found`.
         ticket: Varint,
         /// Text, never a pattern.
         keyword: &'a str,
     }
     /// S. All that was found, one list.
-    0x31 Found {
+    S 0x31 Found {
         /// The ticket of the `Find`.
         ticket: Varint,
         /// JSON objects as in version 1.
         peers: List<&'a str>,
     }
     /// S. The devices of the peer itself; after registration and on each change.
-    0x32 Devices {
+    S 0x32 Devices {
         /// Counts the changes.
         revision: Varint,
         /// Each of them.
         devices: List<Device<'a>>,
     }
     /// C. Retires a device of one's own; its queue is freed.
-    0x33 Retire {
+    C 0x33 Retire {
         /// Which.
         device: Bytes16,
     }
     /// S. Something a client sent was not done, and no other frame says so.
-    0x34 Trouble {
+    S 0x34 Trouble {
         /// Why.
         code: u16,
         /// For a person.
         reason: &'a str,
     }
-}
 
-/// The frames of one WebSocket message, in order; after an error nothing more.
-#[must_use]
-pub fn frames(message: &[u8]) -> Frames<'_> {
-    Frames { rest: message }
-}
-
-/// See [`frames`].
-#[derive(Debug, Clone)]
-pub struct Frames<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> Frames<'a> {
-    fn read_one(&mut self) -> Result<Frame<'a>, FrameError> {
-        let [tag, low, middle, high] = Field::read(&mut self.rest)?;
-        let length = u32::from_le_bytes([low, middle, high, 0]) as usize;
-        let (mut body, rest) = self.rest.split_at_checked(length).ok_or(FieldError::Short)?;
-        let frame = Frame::read_body(tag, &mut body)?;
-        if !body.is_empty() {
-            return Err(FrameError::LeftOver(body.len()));
-        }
-        self.rest = rest;
-        Ok(frame)
+    /// C. The peer's own list of devices, signed, in place of the one before.
+    K 0x40 PutList {
+        /// Chosen by the client, comes back in `ListPut`; not 0.
+        ticket: Varint,
+        /// A [`super::SignedList`].
+        list: Rest<'a>,
     }
-}
-
-impl<'a> Iterator for Frames<'a> {
-    type Item = Result<Frame<'a>, FrameError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.rest.is_empty() {
-            return None;
-        }
-        let read = self.read_one();
-        if read.is_err() {
-            self.rest = &[];
-        }
-        Some(read)
+    /// S. What became of a `PutList`.
+    S 0x41 ListPut {
+        /// The ticket of the `PutList`.
+        ticket: Varint,
+        /// 200, or why not.
+        code: u16,
+        /// The list that the server has now; empty for none.
+        list: Rest<'a>,
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn send() -> Frame<'static> {
-        Frame::Send {
-            number: Varint(300),
-            flags: 1,
-            expire_after_ms: Varint(604_800_000),
-            recipients: List(vec![Credential([7; 16]), Credential([9; 16])]),
-            revision: Varint(0),
-            device_headers: List(vec![DeviceHeader { device: [1; 16], header: b"key" }]),
-            reply_to: Some(MessageId { device: [2; 16], outbox_epoch: 5, number: Varint(1) }),
-            subject: "\"test\"",
-            payload: Rest(b"{\"mydata\":\"something\"}"),
-        }
+    /// C. Asks for the lists of peers.
+    K 0x42 GetLists {
+        /// Chosen by the client, comes back in `Lists`; not 0.
+        ticket: Varint,
+        /// Whose.
+        peers: List<Credential>,
     }
-
-    #[test]
-    fn several_share_a_message() {
-        let ping = Frame::Ping { time_ms: -1 };
-        let mut message = Vec::new();
-        for frame in [&ping, &send(), &Frame::Bye {}] {
-            frame.write(&mut message);
-        }
-        assert_eq!(frames(&message).collect::<Result<Vec<_>, _>>(), Ok(vec![ping, send(), Frame::Bye {}]));
+    /// S. Lists of peers: the answer to `GetLists`; with ticket 0 unasked.
+    S 0x43 Lists {
+        /// The ticket of the `GetLists`.
+        ticket: Varint,
+        /// Each of them.
+        lists: List<PeerList<'a>>,
     }
-
-    #[test]
-    fn cut_anywhere_it_is_an_error() {
-        let mut message = Vec::new();
-        send().write(&mut message);
-        for end in 1..message.len() {
-            assert!(frames(&message[..end]).any(|frame| frame.is_err()), "{end}");
-        }
+    /// C. Keys of this device, each with which one other device can begin a session.
+    K 0x44 PutKeys {
+        /// Chosen by the client, comes back in `Keys`; not 0.
+        ticket: Varint,
+        /// In place of the one before: handed out when the others are used up.
+        fallback: Option<&'a [u8]>,
+        /// Beside those that are left: each handed out once.
+        one_time: List<&'a [u8]>,
     }
-
-    #[test]
-    fn unknown_and_left_over() {
-        assert_eq!(frames(&[0xee, 0, 0, 0]).next(), Some(Err(FrameError::Tag(0xee))));
-        assert_eq!(frames(&[0x07, 1, 0, 0, 5]).next(), Some(Err(FrameError::LeftOver(1))));
+    /// S. How many keys of this device are left: the answer to `PutKeys`; with ticket 0 unasked.
+    S 0x45 Keys {
+        /// The ticket of the `PutKeys`.
+        ticket: Varint,
+        /// 200, or why the keys were not taken.
+        code: u16,
+        /// One-time keys that were not handed out.
+        one_time: Varint,
     }
-
-    #[test]
-    fn tags_are_unique() {
-        let mut tags: Vec<u8> = Frame::TAGS.iter().map(|&(tag, _)| tag).collect();
-        tags.dedup();
-        assert!(tags.is_sorted() && tags.len() == Frame::TAGS.len());
+    /// C. Asks for one key of each device.
+    K 0x46 Claim {
+        /// Chosen by the client, comes back in `Claimed`; not 0.
+        ticket: Varint,
+        /// Of which devices, each once.
+        devices: List<PeerDevice>,
+    }
+    /// S. One key of each device that has any. Answered when it is on disk that the one-time ones are gone.
+    S 0x47 Claimed {
+        /// The ticket of the `Claim`.
+        ticket: Varint,
+        /// 200, or why there are none.
+        code: u16,
+        /// The keys.
+        keys: List<ClaimedKey<'a>>,
     }
 }

@@ -7,11 +7,20 @@
 
 mod entry;
 mod field;
+pub mod flags;
 mod frame;
+mod handover;
+mod keys;
+mod reading;
 
-pub use entry::{Delivery, Device, DeviceHeader, Entry, Exception, MessageId, Receipt};
-pub use field::{Bytes16, Field, FieldError, List, Rest, Varint};
-pub use frame::{Frame, FrameError, Frames, HEADER_BYTES, frames, tags};
+pub use entry::{ClaimedKey, Delivery, Device, DeviceHeader, Entry, Exception, MessageId, PeerDevice, PeerList, Receipt};
+pub use field::{Bytes16, Field, FieldError, List, Reader, Rest, Varint};
+pub use frame::{Frame, FrameError, HEADER_BYTES, tags};
+pub use handover::{Answer, Question};
+pub use keys::{
+    Enrolment, ListedDevice, ListedDevices, Prekey, Proof, SignedList, connection_text, enrolment_text, list_text, prekey_text,
+};
+pub use reading::{Frames, frames, frames_for_client, frames_for_keys, names};
 
 /// The WebSocket sub-protocol to ask for.
 pub const SUBPROTOCOL: &str = "msr.v2";

@@ -16,7 +16,8 @@ use url::Url;
 pub use self::layers::Given;
 use self::layers::Layers;
 use crate::origin::OriginPolicy;
-use crate::switch::Rate;
+use crate::own_hosts::{HostName, NotAHostName};
+use crate::switch::{Identities, Rate};
 use crate::tls::TlsFiles;
 
 /// How log lines are written.
@@ -37,6 +38,10 @@ pub struct Config {
     pub port: u16,
     /// Who may connect; `None` means pages of the server itself.
     pub origins: Option<OriginPolicy>,
+    /// Which identities are taken.
+    pub identities: Identities,
+    /// The names by which clients dial the server, beside those the machine knows.
+    pub hosts: Vec<HostName>,
     /// The folder where peers are remembered.
     pub store: PathBuf,
     /// Key and certificate; `None` means no TLS.
@@ -65,6 +70,8 @@ impl Default for Config {
             host: "127.0.0.1".to_owned(),
             port: 55_688,
             origins: None,
+            identities: Identities::Any,
+            hosts: Vec::new(),
             store: PathBuf::from("msr-data"),
             tls: None,
             ttl: Duration::from_millis(7 * 24 * 3_600_000),
@@ -146,6 +153,9 @@ pub enum Problem {
     /// No list of origins.
     #[error(transparent)]
     Origin(#[from] crate::origin::OriginError),
+    /// No host names.
+    #[error(transparent)]
+    HostName(#[from] NotAHostName),
     /// No folder.
     #[error("expected a folder: a path or a `file:` URL")]
     NotAFolder,
@@ -193,6 +203,8 @@ impl Config {
         layers.read("server", host, &mut config.host)?;
         layers.read("port", port, &mut config.port)?;
         layers.read("src", |text| Ok(Some(text.parse()?)), &mut config.origins)?;
+        layers.read("identity", identities, &mut config.identities)?;
+        layers.read("hosts", host_names, &mut config.hosts)?;
         layers.read("dbsrc", folder, &mut config.store)?;
         layers.read("ttl", milliseconds, &mut config.ttl)?;
         layers.read("geoip", |text| Ok(Some(PathBuf::from(text))), &mut config.geoip)?;
@@ -256,6 +268,18 @@ fn host(text: &str) -> Result<String, Problem> {
     }
     let known_good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
     if bare.len() == text.len() && text.bytes().all(known_good) { Ok(text.to_owned()) } else { Err(Problem::NotAHost) }
+}
+
+fn identities(text: &str) -> Result<Identities, Problem> {
+    match text {
+        "any" => Ok(Identities::Any),
+        "key" => Ok(Identities::Key),
+        _ => Err(Problem::NotOneOf("any, key")),
+    }
+}
+
+fn host_names(text: &str) -> Result<Vec<HostName>, Problem> {
+    text.split(',').map(|name| Ok(name.trim().parse()?)).collect()
 }
 
 fn folder(text: &str) -> Result<PathBuf, Problem> {

@@ -46,6 +46,23 @@ pub(super) const SETTINGS: &[Setting] = &[
                server, by its address, host name and localhost",
     },
     Setting {
+        name: "identity",
+        variable: "IDENTITY",
+        value: "KIND",
+        default: "any",
+        help: "Which identities may register: any, or key for those by key alone, which nobody else can use. key turns away \
+               every client of version 1",
+    },
+    Setting {
+        name: "hosts",
+        variable: "HOSTS",
+        value: "NAMES",
+        default: "",
+        help: "Names by which clients dial this server, comma-separated: app.example.org is that name on the ports 443 and \
+               80 and the one listened on, app.example.org:8443 that port alone. Identities by key sign the name they \
+               dialled. Always among them: this machine's address, host name and localhost, on the port listened on",
+    },
+    Setting {
         name: "dbsrc",
         variable: "DBSRC",
         value: "FOLDER",

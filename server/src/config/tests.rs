@@ -55,6 +55,8 @@ fn every_setting_from_the_environment() {
             ("SERVER", "[::1]"),
             ("PORT", "0"),
             ("SRC", "https://a.example, NONE"),
+            ("IDENTITY", "key"),
+            ("HOSTS", "app.example.org, [::1]:8443"),
             ("DBSRC", "file:///var/lib/msr%20data"),
             ("KEY", "k.pem"),
             ("CERT", "c.pem"),
@@ -74,6 +76,8 @@ fn every_setting_from_the_environment() {
         host: "::1".to_owned(),
         port: 0,
         origins: Some("https://a.example,NONE".parse().unwrap()),
+        identities: Identities::Key,
+        hosts: vec!["app.example.org".parse().unwrap(), "[::1]:8443".parse().unwrap()],
         store: PathBuf::from("/var/lib/msr data"),
         tls: Some(TlsFiles { key: PathBuf::from("k.pem"), cert: PathBuf::from("c.pem") }),
         ttl: Duration::from_millis(1000),
@@ -90,8 +94,9 @@ fn every_setting_from_the_environment() {
 
 #[test]
 fn a_list_in_the_file() {
-    let config = with_file("src = [\"https://a.example\", \"NONE\"]", &[], &[]).unwrap();
+    let config = with_file("src = [\"https://a.example\", \"NONE\"]\nhosts = [\"a.example\", \"b.example:1\"]", &[], &[]).unwrap();
     assert_eq!(config.origins, Some("https://a.example,NONE".parse().unwrap()));
+    assert_eq!(config.hosts, ["a.example".parse().unwrap(), "b.example:1".parse().unwrap()]);
 }
 
 #[test]
@@ -118,6 +123,7 @@ fn errors_name_the_setting_its_place_and_the_value() {
         (&["--ttl", "7d"], &[], r#"--ttl is "7d": expected a whole number from 0 to 3155760000000"#),
         (&[], &[("SERVER", "localhost:80")], r#"SERVER is "localhost:80": expected an IP address or a host name, without a port"#),
         (&[], &[("DBSRC", "mongodb://x/y")], r#"DBSRC is "mongodb://x/y": expected a folder: a path or a `file:` URL"#),
+        (&["--identity", "md5"], &[], r#"--identity is "md5": expected one of any, key"#),
         (&["--log-format", "xml"], &[], r#"--log-format is "xml": expected one of text, json"#),
         (&[], &[("KEY", "k.pem")], r#"KEY is "k.pem", but `cert` is not set: TLS needs both the key and the certificate"#),
         (&["--cert", "c.pem"], &[], r#"--cert is "c.pem", but `key` is not set: TLS needs both the key and the certificate"#),
@@ -126,6 +132,8 @@ fn errors_name_the_setting_its_place_and_the_value() {
     }
     let bad_origin = configure(&[], &[("SRC", "https://a.example/app")]).unwrap_err().to_string();
     assert!(bad_origin.starts_with(r#"SRC is "https://a.example/app": "#), "{bad_origin}");
+    let bad_hosts = configure(&[], &[("HOSTS", "a.example,https://b.example")]).unwrap_err().to_string();
+    assert!(bad_hosts.starts_with(r#"HOSTS is "a.example,https://b.example": expected host names"#), "{bad_hosts}");
     let bad_filter = configure(&[], &[("LOG", "msr_server=loud")]).unwrap_err().to_string();
     assert!(bad_filter.starts_with(r#"LOG is "msr_server=loud": expected a log filter"#), "{bad_filter}");
 }

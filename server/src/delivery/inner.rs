@@ -108,12 +108,12 @@ impl Inner {
         while let Some(effect) = exchange.poll_effect() {
             match effect {
                 Effect::Frame { connection, frame } => write(connection, Outgoing::Frame(frame)),
-                Effect::Entry { connection, arrival, entry } => write(connection, Outgoing::Entry { arrival, entry }),
-                Effect::Large { connection, arrival, sender, bytes } => {
-                    write(connection, Outgoing::Large(Large { arrival, sender, bytes }));
+                Effect::Entry { connection, arrival, entry, header } => write(connection, Outgoing::Entry { arrival, entry, header }),
+                Effect::Large { connection, arrival, sender, bytes, header } => {
+                    write(connection, Outgoing::Large { large: Large { arrival, sender, bytes }, header });
                 }
                 // Whoever reads is gone only when the queues are.
-                Effect::Fetch { device, arrivals } => drop(self.fetches.send(Fetch { device, arrivals })),
+                Effect::Fetch { device, wanted } => drop(self.fetches.send(Fetch { device, wanted })),
                 Effect::Version1 { origin, entry, live } => for_version_1.push((origin, entry, live)),
                 Effect::Close { connection, code } => closed.push((connection, code)),
             }

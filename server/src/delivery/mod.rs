@@ -15,7 +15,7 @@ mod recovery;
 mod stored;
 mod writer;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
@@ -201,6 +201,12 @@ impl Queues {
             self.act(|exchange, now| next = exchange.retire_idle(ttl_ms, from, now));
             tokio::task::yield_now().await;
         }
+    }
+
+    /// Which of these peers have a device here.
+    pub(crate) fn known_among(&self, peers: &[Credential]) -> BTreeSet<Credential> {
+        let state = self.inner.state.lock();
+        peers.iter().copied().filter(|peer| state.exchange.knows(*peer)).collect()
     }
 
     /// How many devices there are, connected or not.

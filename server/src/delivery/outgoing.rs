@@ -18,9 +18,16 @@ pub(crate) enum Outgoing {
         arrival: u64,
         /// The encoded entry.
         entry: Arc<[u8]>,
+        /// What this device alone gets.
+        header: Box<[u8]>,
     },
     /// A `DeliverBegin` frame, and the entry in pieces after it.
-    Large(Large),
+    Large {
+        /// Which.
+        large: Large,
+        /// What this device alone gets.
+        header: Box<[u8]>,
+    },
 }
 
 /// An entry that travels in pieces; its bytes are had from [`super::Queues::part`].

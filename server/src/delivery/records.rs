@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use msr_delivery::{Batch, CommitError, StoredDevice, StoredMessage};
+use msr_delivery::{Batch, CommitError, DeviceIndex, StoredDevice, StoredMessage};
 use msr_store::{Device, Message, Start, Storage, StoreError};
 use tracing::{error, warn};
 
@@ -136,17 +136,20 @@ fn device_record(device: &StoredDevice) -> Device {
 }
 
 fn message_record(message: &StoredMessage) -> Message {
+    let header = |device: &DeviceIndex| Bytes::copy_from_slice(message.headers.of(*device));
+    let headers = if message.headers.is_empty() { Box::default() } else { message.devices.iter().map(header).collect() };
     Message {
         arrival: message.arrival,
         expiry_ms: u64::try_from(message.expires_ms).unwrap_or(0),
         devices: message.devices.iter().map(|device| device.0).collect(),
+        headers,
         entry: Bytes::from_owner(std::sync::Arc::clone(&message.entry)),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use msr_delivery::DeviceIndex;
+    use msr_delivery::Headers;
     use msr_protocol::Credential;
     use msr_store::MemoryDisk;
 
@@ -191,10 +194,12 @@ mod tests {
         let disk = MemoryDisk::new();
         let mut records = Records::new(Box::new(disk.open().0), BTreeMap::new());
         let entry: std::sync::Arc<[u8]> = b"entry".as_slice().into();
-        let message = StoredMessage { arrival: 7, entry, expires_ms: 1, devices: Box::new([DeviceIndex(1)]) };
+        let headers = Headers::new([(DeviceIndex(1), b"own".as_slice())].into_iter());
+        let message = StoredMessage { arrival: 7, entry, expires_ms: 1, devices: Box::new([DeviceIndex(1)]), headers };
         let heir = StoredDevice { inherited: vec![7], ..device(0, "new") };
         records.commit(&Batch { messages: vec![message], devices: vec![heir], ..Batch::default() }).unwrap();
         let recovered = disk.open().1;
-        assert_eq!(recovered.waiting.iter().next().unwrap().devices, [1, 3]);
+        let waiting = recovered.waiting.iter().next().unwrap();
+        assert_eq!((waiting.devices, waiting.header_bytes), ([1, 3].as_slice(), [3, 0].as_slice()), "the new device has no header");
     }
 }

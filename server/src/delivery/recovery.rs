@@ -14,7 +14,9 @@ pub(super) fn recover(recovered: &Recovered, reader: &Reader, start: u64, now: N
     let mut recovering = Recovering::new(beside_messages(recovered), start);
     let (small, mut run, mut run_bytes) = (queue_limits::ENTRY_HEAD_BYTES, Vec::new(), 0);
     for waiting in recovered.waiting.iter() {
-        run_bytes += (waiting.bytes as usize).min(small);
+        // What is read of a small one has the headers of all devices in it.
+        let header_bytes = waiting.header_bytes.iter().map(|bytes| usize::from(*bytes)).sum::<usize>();
+        run_bytes += (waiting.bytes as usize).min(small) + header_bytes;
         run.push(waiting);
         if run_bytes >= limits::RECOVERY_BYTES {
             take_in(&mut recovering, &run, reader, now)?;
@@ -59,12 +61,12 @@ fn take_in(recovering: &mut Recovering, run: &[Waiting<'_>], reader: &Reader, no
     let small: Vec<u64> = run.iter().filter(|waiting| waiting.bytes <= head_bytes).map(|waiting| waiting.arrival).collect();
     let mut heads = reader.read(&small)?.into_iter();
     for waiting in run {
-        let Waiting { arrival, bytes, expiry_ms, devices } = *waiting;
+        let Waiting { arrival, bytes, expiry_ms, devices, header_bytes } = *waiting;
         let head = if bytes <= head_bytes { heads.next().flatten() } else { reader.read_part(arrival, bytes, 0, head_bytes)? };
         let Some(head) = head else { continue };
         let devices: Vec<DeviceIndex> = devices.iter().map(|index| DeviceIndex(*index)).collect();
         let expires_ms = i64::try_from(expiry_ms).unwrap_or(i64::MAX);
-        recovering.message(RecoveredMessage { arrival, bytes, head: &head, expires_ms, devices: &devices }, now);
+        recovering.message(RecoveredMessage { arrival, bytes, head: &head, expires_ms, devices: &devices, header_bytes }, now);
     }
     Ok(())
 }

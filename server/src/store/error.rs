@@ -28,10 +28,12 @@ pub enum StoreError {
         source: redb::Error,
     },
     /// The store was written by another version of the server.
-    #[error("the store has schema {found}, this server reads schema {known}", known = super::tables::SCHEMA)]
+    #[error("the store has schema {found}, this server reads schema {known}")]
     Schema {
         /// The schema found.
         found: u64,
+        /// The schema that this server writes.
+        known: u64,
     },
     /// The engine cannot read or write.
     #[error("the store cannot be read or written: {0}")]

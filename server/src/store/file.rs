@@ -8,28 +8,33 @@ use redb::{Database, DatabaseError};
 
 use super::{StoreError, limits};
 
-pub(super) struct File {
+pub(crate) struct File {
     path: PathBuf,
     /// None when it could not be opened again.
     database: Mutex<Option<Arc<Database>>>,
 }
 
 impl File {
-    /// Opens the file in this folder, or makes one.
-    pub(super) fn open(folder: &Path) -> Result<Self, StoreError> {
+    /// Opens the file of that name in this folder, or makes one.
+    pub(crate) fn open(folder: &Path, name: &str) -> Result<Self, StoreError> {
         make_folder(folder).map_err(|source| StoreError::Folder { folder: folder.to_owned(), source })?;
-        let path = folder.join("peers.redb");
+        let path = folder.join(name);
         let database = Mutex::new(Some(open(&path)?));
         Ok(Self { path, database })
     }
 
     /// The engine; not to be kept, or the file cannot be opened again.
-    pub(super) fn database(&self) -> Result<Arc<Database>, StoreError> {
+    pub(crate) fn database(&self) -> Result<Arc<Database>, StoreError> {
         self.database.lock().clone().ok_or(StoreError::Closed)
     }
 
+    /// The engine, unless the file is being opened again, which can take a while.
+    pub(super) fn database_now(&self) -> Option<Arc<Database>> {
+        self.database.try_lock()?.clone()
+    }
+
     /// Closes the file and opens it again.
-    pub(super) fn reopen(&self) -> Result<(), StoreError> {
+    pub(crate) fn reopen(&self) -> Result<(), StoreError> {
         let mut database = self.database.lock();
         drop(database.take());
         *database = Some(open(&self.path)?);

@@ -1,8 +1,8 @@
 //! What is remembered over a restart: who the peers are, when they signed in and out, and the sessions of dialect B.
 //!
 //! An embedded database ([redb](https://docs.rs/redb)) in one folder. What changes is handed to one thread and written
-//! in batches; nothing here makes a caller wait for the disk but [`PeerStore::open`] and [`PeerStore::flush`]. Secrets
-//! never come here, session ids only as digests.
+//! in batches; nothing here makes a caller wait for the disk to write but [`PeerStore::open`] and [`PeerStore::flush`].
+//! Secrets never come here, session ids only as digests.
 //!
 //! The engine takes nothing more after an error of the disk, a full one among them. The file is then opened again, and what could
 //! not be written is kept in memory, within bounds, until it can.
@@ -15,6 +15,7 @@ mod session;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod unwritten;
 mod writer;
 
 use std::path::Path;
@@ -31,9 +32,10 @@ use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 pub use error::StoreError;
-use file::File;
+pub(crate) use file::File;
 pub use profile::{Identity, Profile};
 pub use session::{SessionDigest, SessionState, StoredSession};
+use unwritten::Unwritten;
 use writer::{Change, Writer};
 
 /// The store: a cheap handle. When the last one is dropped, what waits is written and the file is closed.
@@ -64,6 +66,8 @@ struct Inner {
     failed: Arc<AtomicU64>,
     /// What the changes hold that are not written yet.
     waiting_bytes: Arc<AtomicUsize>,
+    /// The peers among them.
+    unwritten: Arc<Unwritten>,
     /// What was read at the start, until somebody takes it.
     sessions: Mutex<Vec<StoredSession>>,
 }
@@ -75,7 +79,7 @@ impl PeerStore {
     /// # Errors
     /// When the folder cannot be used, the store is in use elsewhere, damaged, or of another schema. It is left as it is.
     pub fn open(folder: &Path, ttl: Duration, now_ms: i64) -> Result<Self, StoreError> {
-        let file = Arc::new(File::open(folder)?);
+        let file = Arc::new(File::open(folder, "peers.redb")?);
         let database = file.database()?;
         let transaction = database.begin_write()?;
         tables::prepare(&transaction)?;
@@ -85,17 +89,19 @@ impl PeerStore {
         let sessions = Mutex::new(tables::sessions(&database.begin_read()?)?);
         let failed = Arc::new(AtomicU64::new(0));
         let waiting_bytes = Arc::new(AtomicUsize::new(0));
+        let unwritten = Arc::new(Unwritten::default());
         let (changes, received) = mpsc::sync_channel(limits::WAITING_CHANGES);
         let writer = std::thread::Builder::new()
             .name("store".to_owned())
             .spawn({
-                let (file, failed, waiting_bytes) = (Arc::clone(&file), Arc::clone(&failed), Arc::clone(&waiting_bytes));
-                move || Writer::new(&file, &failed, &waiting_bytes).run(&received)
+                let (file, failed) = (Arc::clone(&file), Arc::clone(&failed));
+                let (waiting_bytes, unwritten) = (Arc::clone(&waiting_bytes), Arc::clone(&unwritten));
+                move || Writer::new(&file, &failed, &waiting_bytes, &unwritten).run(&received)
             })
             .map_err(StoreError::Thread)?;
         info!(?folder, "store open");
         let (changes, writer, lost) = (Some(changes), Some(writer), AtomicU64::new(0));
-        Ok(Self { inner: Arc::new(Inner { file, ttl, changes, writer, lost, failed, waiting_bytes, sessions }) })
+        Ok(Self { inner: Arc::new(Inner { file, ttl, changes, writer, lost, failed, waiting_bytes, unwritten, sessions }) })
     }
 
     /// How long a peer that signed out, and a session that is over, are remembered.
@@ -162,6 +168,19 @@ impl PeerStore {
         tables::peer(&self.inner.file.database()?.begin_read()?, credential)
     }
 
+    /// Who was registered under that credential before, written or not. Reads one row; does not wait for a file that is being
+    /// opened again: then nobody is known.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn known(&self, credential: Credential) -> Result<Option<Arc<Profile>>, StoreError> {
+        if let Some(profile) = self.inner.unwritten.profile(credential) {
+            return Ok(Some(profile));
+        }
+        let Some(database) = self.inner.file.database_now() else { return Ok(None) };
+        Ok(tables::peer(&database.begin_read()?, credential)?.map(|peer| Arc::new(peer.profile)))
+    }
+
     /// The sessions that were on disk at the start, all of them over. They are given once.
     #[must_use]
     pub fn take_sessions(&self) -> Vec<StoredSession> {
@@ -172,8 +191,15 @@ impl PeerStore {
         let Some(changes) = &self.inner.changes else { return };
         let (waiting, bytes) = (&self.inner.waiting_bytes, change.bytes());
         let fits = waiting.fetch_add(bytes, Ordering::Relaxed) + bytes <= limits::WAITING_BYTES || bytes == 0;
+        let (unwritten, peer) = (&self.inner.unwritten, change.signed_in());
+        if let (true, Change::SignIn { profile, .. }) = (fits, &change) {
+            unwritten.add(profile);
+        }
         if !fits || changes.try_send(change).is_err() {
             waiting.fetch_sub(bytes, Ordering::Relaxed);
+            if let (true, Some(peer)) = (fits, peer) {
+                unwritten.remove(peer);
+            }
             let lost = self.inner.lost.fetch_add(1, Ordering::Relaxed) + 1;
             // A disk that stands still loses thousands: every so many are enough to say so.
             if lost.is_power_of_two() {

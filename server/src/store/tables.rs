@@ -8,7 +8,7 @@ use redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
 use super::{Profile, SessionDigest, SessionState, StoreError, StoredPeer, StoredSession};
 
 /// The version of what follows.
-pub(super) const SCHEMA: u64 = 1;
+const SCHEMA: u64 = 1;
 
 /// `schema` → [`SCHEMA`].
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
@@ -32,7 +32,7 @@ pub(super) fn prepare(transaction: &WriteTransaction) -> Result<(), StoreError> 
     match found {
         None => meta.insert("schema", SCHEMA).map(drop)?,
         Some(SCHEMA) => {}
-        Some(found) => return Err(StoreError::Schema { found }),
+        Some(found) => return Err(StoreError::Schema { found, known: SCHEMA }),
     }
     transaction.open_table(PEERS)?;
     transaction.open_table(SESSIONS)?;

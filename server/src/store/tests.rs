@@ -11,6 +11,7 @@ fn profile(number: u8) -> Arc<Profile> {
         email: JsonText::string("ann@example.org"),
         location: Location::default(),
         publish: true,
+        identity: Identity::Md5,
     })
 }
 
@@ -35,6 +36,36 @@ async fn a_peer_is_remembered_and_signed_out_by_a_restart() {
     assert_eq!((known.online, known.signed_in_ms, known.signed_out_ms), (false, 100, 500));
     let known = store.peer(profile(2).credential).unwrap().unwrap();
     assert_eq!((known.online, known.signed_in_ms, known.signed_out_ms), (false, 110, 120));
+}
+
+#[tokio::test]
+async fn an_identity_by_key_is_remembered_with_its_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = PeerStore::open(folder.path(), TTL, 0).unwrap();
+    let identity = Identity::of(&JsonText::string("ed25519:AAAA"));
+    let by_key = Arc::new(Profile { identity, ..(*profile(1)).clone() });
+    store.sign_in(Arc::clone(&by_key), 100);
+    assert_eq!(store.known(by_key.credential).unwrap(), Some(Arc::clone(&by_key)), "before it is written");
+    store.flush().await.unwrap();
+    assert_eq!(store.known(by_key.credential).unwrap(), Some(Arc::clone(&by_key)));
+    assert_eq!(store.inner.unwritten.profile(by_key.credential), None);
+    assert_eq!(store.known(Credential([2; 16])).unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_row_of_before_there_were_keys_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(PeerStore::open(folder.path(), TTL, 0).unwrap());
+    let database = Database::open(folder.path().join("peers.redb")).unwrap();
+    let transaction = database.begin_write().unwrap();
+    let row = r#"{"identity":"md5","name":"\"Ann\"","email":"\"\"","location":"{}","publish":true}"#;
+    let peers = redb::TableDefinition::<&[u8; 16], (bool, i64, i64, &str)>::new("peers");
+    transaction.open_table(peers).unwrap().insert(&[3; 16], (false, 1, 2, row)).unwrap();
+    transaction.commit().unwrap();
+    drop(database);
+    let store = PeerStore::open(folder.path(), TTL, 5).unwrap();
+    let known = store.known(Credential([3; 16])).unwrap().unwrap();
+    assert_eq!((known.name.as_str(), &known.identity), ("\"Ann\"", &Identity::Md5));
 }
 
 #[tokio::test]
@@ -159,5 +190,5 @@ async fn another_schema_is_refused() {
     transaction.open_table(redb::TableDefinition::<&str, u64>::new("meta")).unwrap().insert("schema", 2).unwrap();
     transaction.commit().unwrap();
     drop(database);
-    assert!(matches!(PeerStore::open(folder.path(), TTL, 0).err(), Some(StoreError::Schema { found: 2 })));
+    assert!(matches!(PeerStore::open(folder.path(), TTL, 0).err(), Some(StoreError::Schema { found: 2, known: 1 })));
 }

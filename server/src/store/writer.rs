@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use tracing::{error, info};
 
 use super::file::File;
+use super::unwritten::Unwritten;
 use super::{Profile, SessionDigest, StoreError, StoredSession, limits, tables};
 
 /// Something to be written.
@@ -42,6 +43,14 @@ impl Change {
             Self::SignOut { .. } | Self::ForgetSession(_) | Self::Clear { .. } | Self::Flush(_) => 0,
         }
     }
+
+    /// Who is remembered by it.
+    pub(super) fn signed_in(&self) -> Option<Credential> {
+        match self {
+            Self::SignIn { profile, .. } => Some(profile.credential),
+            Self::SignOut { .. } | Self::Session(_) | Self::ForgetSession(_) | Self::Clear { .. } | Self::Flush(_) => None,
+        }
+    }
 }
 
 /// Takes changes and writes them.
@@ -50,14 +59,15 @@ pub(super) struct Writer<'a> {
     /// How many changes are given up.
     failed: &'a AtomicU64,
     waiting_bytes: &'a AtomicUsize,
+    unwritten: &'a Unwritten,
     /// What is to be written next: what the disk refused, and then what came.
     batch: Vec<Change>,
     refused: bool,
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(file: &'a File, failed: &'a AtomicU64, waiting_bytes: &'a AtomicUsize) -> Self {
-        Self { file, failed, waiting_bytes, batch: Vec::new(), refused: false }
+    pub(super) fn new(file: &'a File, failed: &'a AtomicU64, waiting_bytes: &'a AtomicUsize, unwritten: &'a Unwritten) -> Self {
+        Self { file, failed, waiting_bytes, unwritten, batch: Vec::new(), refused: false }
     }
 
     /// Writes until the last sender is gone and all it sent is written, or cannot be.
@@ -101,7 +111,7 @@ impl<'a> Writer<'a> {
             self.batch.push(change);
         } else {
             self.failed.fetch_add(1, Ordering::Relaxed);
-            self.waiting_bytes.fetch_sub(change.bytes(), Ordering::Relaxed);
+            self.let_go(&change);
         }
     }
 
@@ -112,19 +122,21 @@ impl<'a> Writer<'a> {
                     info!(changes = self.batch.len(), "the store writes again");
                 }
                 self.refused = false;
-                self.answer(true);
+                // Whoever waits for the flush finds nothing that still counts as unwritten.
+                let flushes = self.take_flushes();
                 self.forget();
+                answer(flushes, true);
             }
             Err(error @ (StoreError::Engine(_) | StoreError::Damaged { .. } | StoreError::InUse { .. } | StoreError::Closed)) => {
                 if !self.refused {
                     error!(changes = self.batch.len(), %error, "the store did not write, and tries again");
                 }
                 self.refused = true;
-                self.answer(false);
+                answer(self.take_flushes(), false);
             }
             Err(error) => {
                 error!(changes = self.batch.len(), %error, "the store did not write");
-                self.answer(false);
+                answer(self.take_flushes(), false);
                 self.give_up();
             }
         }
@@ -138,13 +150,8 @@ impl<'a> Writer<'a> {
         write(&*self.file.database()?, &self.batch)
     }
 
-    /// Tells those who wait, who may have given up.
-    fn answer(&mut self, is_written: bool) {
-        for flush in self.batch.extract_if(.., |change| matches!(change, Change::Flush(_))) {
-            if let Change::Flush(done) = flush {
-                let _ = done.send(is_written);
-            }
-        }
+    fn take_flushes(&mut self) -> Vec<Change> {
+        self.batch.extract_if(.., |change| matches!(change, Change::Flush(_))).collect()
     }
 
     fn give_up(&mut self) {
@@ -153,7 +160,25 @@ impl<'a> Writer<'a> {
     }
 
     fn forget(&mut self) {
-        self.waiting_bytes.fetch_sub(self.batch.drain(..).map(|change| change.bytes()).sum(), Ordering::Relaxed);
+        for change in std::mem::take(&mut self.batch) {
+            self.let_go(&change);
+        }
+    }
+
+    fn let_go(&self, change: &Change) {
+        self.waiting_bytes.fetch_sub(change.bytes(), Ordering::Relaxed);
+        if let Some(peer) = change.signed_in() {
+            self.unwritten.remove(peer);
+        }
+    }
+}
+
+/// Tells those who wait, who may have given up.
+fn answer(flushes: Vec<Change>, is_written: bool) {
+    for flush in flushes {
+        if let Change::Flush(done) = flush {
+            let _ = done.send(is_written);
+        }
     }
 }
 

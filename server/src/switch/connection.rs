@@ -37,7 +37,7 @@ impl Connection {
     pub(super) fn admit(shared: &Arc<Shared>, place: Option<Place>) -> Self {
         let queue = Arc::new(SendQueue::new(Arc::clone(&shared.pool)));
         let id = shared.take_in(Wire::Texts(Arc::clone(&queue)));
-        let allowance = Allowance::new(shared.rate, Instant::now());
+        let allowance = Allowance::new(shared.rules.rate, Instant::now());
         Self { shared: Arc::clone(shared), queue, place, registered: None, id, allowance }
     }
 

@@ -60,6 +60,6 @@ fn listing(profile: &Arc<Profile>) -> Listing {
 }
 
 fn found(profile: &Profile) -> FoundPeer {
-    let Profile { credential, name, email, location, publish: _ } = profile.clone();
+    let Profile { credential, name, email, location, publish: _, identity: _ } = profile.clone();
     FoundPeer { credential, name, email, location }
 }

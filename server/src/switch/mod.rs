@@ -23,6 +23,7 @@ mod registry;
 mod relay;
 mod remembered;
 mod routing;
+mod rules;
 mod search;
 mod sessions;
 #[cfg(test)]
@@ -36,6 +37,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use axum::extract::ws::WebSocket;
+use msr_delivery::Lists;
 use msr_protocol::Code;
 use parking_lot::Mutex;
 use ring::rand::SystemRandom;
@@ -44,6 +46,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument, error, info, info_span, warn};
 
 use crate::delivery::{Clock, Outgoing, Queues, StoredQueues};
+use crate::keys::{Keys, StoredKeys};
 use crate::store::PeerStore;
 use connection::Connection;
 use counts::Counters;
@@ -56,6 +59,7 @@ pub use place::{Place, Remote};
 use queue::{Pool, SendQueue};
 pub use rate::Rate;
 use registry::Registry;
+pub use rules::{Identities, Rules};
 use sessions::Sessions;
 use websocket::Text;
 
@@ -71,6 +75,8 @@ struct Shared {
     sessions: Sessions,
     store: PeerStore,
     queues: Queues,
+    keys: Keys,
+    lists: Arc<dyn Lists + Send + Sync>,
     uploads: v2::UploadBudget,
     /// Every connection, registered or not.
     connections: Mutex<HashMap<u64, Wire>>,
@@ -78,7 +84,7 @@ struct Shared {
     next_connection: AtomicU64,
     draining: AtomicBool,
     pool: Arc<Pool>,
-    rate: Rate,
+    rules: Rules,
     counters: Counters,
     random: SystemRandom,
     clock: Clock,
@@ -104,10 +110,18 @@ impl Switch {
     /// A switch that nobody is connected to. To be called within a tokio runtime: batches are written, what has expired
     /// is dropped, and what is older than the store's TTL is cleared from then on.
     #[must_use]
-    pub fn new(store: PeerStore, queues: StoredQueues, rate: Rate) -> Self {
-        let shared = Arc::new(Shared::new(store, queues, rate));
+    pub fn new(store: PeerStore, queues: StoredQueues, keys: StoredKeys, rules: Rules) -> Self {
+        let lists = Arc::new(keys.lists().clone());
+        Self::with_lists(store, queues, keys, rules, lists)
+    }
+
+    /// The same, where what is sealed must fit these lists of devices.
+    #[must_use]
+    pub fn with_lists(store: PeerStore, queues: StoredQueues, keys: StoredKeys, rules: Rules, lists: Arc<dyn Lists + Send + Sync>) -> Self {
+        let shared = Arc::new(Shared::new(store, queues, keys, rules, lists));
         let as_version_1: Weak<Shared> = Arc::downgrade(&shared);
         shared.queues.start(as_version_1);
+        shared.keys.start();
         tokio::spawn(clear_regularly(Arc::downgrade(&shared)));
         Self { shared }
     }
@@ -151,6 +165,9 @@ impl Switch {
         if tokio::time::timeout(deadline, self.shared.queues.close()).await.is_err() {
             error!("the queues were not closed in time");
         }
+        if tokio::time::timeout(deadline, self.shared.keys.close()).await.is_err() {
+            error!("the keys were not closed in time");
+        }
         if let Err(error) = self.shared.store.flush().await {
             error!(%error, "what is remembered over a restart is not complete");
         }
@@ -177,20 +194,22 @@ impl Switch {
 }
 
 impl Shared {
-    fn new(store: PeerStore, queues: StoredQueues, rate: Rate) -> Self {
+    fn new(store: PeerStore, queues: StoredQueues, keys: StoredKeys, rules: Rules, lists: Arc<dyn Lists + Send + Sync>) -> Self {
         Self {
             registry: Registry::new(store.clone()),
             sessions: Sessions::new(store.clone()),
             store,
             clock: queues.clock(),
             queues: Queues::new(queues),
+            keys: Keys::new(keys),
+            lists,
             uploads: v2::UploadBudget::default(),
             connections: Mutex::default(),
             connection_gone: Notify::new(),
             next_connection: AtomicU64::new(1),
             draining: AtomicBool::new(false),
             pool: Pool::new(limits::QUEUED_BYTES_IN_ALL),
-            rate,
+            rules,
             counters: Counters::default(),
             random: SystemRandom::new(),
         }
@@ -266,6 +285,20 @@ async fn clear_regularly(shared: Weak<Shared>) {
             shared.sessions.clear(now_ms);
             shared.store.clear(now_ms);
             shared.queues.retire_idle(shared.store.ttl()).await;
+            forget_keys(&shared).await;
         }
     }
+}
+
+/// Forgets lists and prekeys of peers of whom nothing else is known any more: signed out for the TTL, without a device.
+async fn forget_keys(shared: &Arc<Shared>) {
+    let weak = Arc::downgrade(shared);
+    let is_known = move |peer| {
+        weak.upgrade().is_none_or(|shared| {
+            shared.registry.profile(peer).is_some()
+                || !shared.queues.known_among(&[peer]).is_empty()
+                || !matches!(shared.store.known(peer), Ok(None))
+        })
+    };
+    shared.keys.forget_unknown(Arc::new(is_known)).await;
 }

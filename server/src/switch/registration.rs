@@ -7,10 +7,10 @@ use msr_protocol::{Code, Credential, JsonText};
 use tracing::info;
 
 use super::connection::{Connection, Registered};
-use super::limits;
 use super::registry::{Online, Presence};
 use super::sessions::{NotResumed, SessionId};
-use crate::store::{Profile, SessionDigest};
+use super::{Identities, limits};
+use crate::store::{Identity, Profile, SessionDigest};
 
 /// Why a registration is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +78,13 @@ impl Connection {
 
     fn try_register(&mut self, request: Registration, now_ms: i64) -> Result<(), Refusal> {
         let Registration { dialect, peer, session, origin_time, sessid } = request;
+        // There is no challenge here to sign.
+        if peer.as_ref().is_some_and(|(_, peer)| matches!(Identity::of(&peer.secret), Identity::Key(_))) {
+            return Err(Code::Version2Required.into());
+        }
+        if self.shared.rules.identities == Identities::Key {
+            return Err(Code::KeyRequired.into());
+        }
         let told = session.map(|id| SessionId::told(id).digest());
         let (profile, resumed) = match (peer, told) {
             (Some((credential, mut peer)), told) => {

@@ -1,8 +1,9 @@
 //! Who is online: from a credential to its connections.
 //!
 //! Split by credential into shards, each behind its own lock: credentials are hashes, so that they spread evenly. A lock
-//! is held for a look-up, never while anything is parsed, spelled or written. What changes is told to the directory and
-//! the store under the same lock, so that both see the changes of one peer in their order.
+//! is held for a look-up, never while anything is spelled or written; while a peer that is not online registers, one row
+//! of the store is read. What changes is told to the directory and the store under the same lock, so that both see the
+//! changes of one peer in their order.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use msr_protocol::v1::{Dialect, FoundPeer, Search};
 use msr_protocol::{Code, Credential};
 use parking_lot::RwLock;
+use tracing::warn;
 
 use super::directory::Directory;
 use super::limits;
@@ -89,8 +91,9 @@ impl Registry {
         self.peers.load(Ordering::Relaxed)
     }
 
-    /// Registers a connection, if the peer may have one more and `admit` agrees. Nobody can reach the connection before
-    /// `admit` is done: what it puts into the queue comes first there.
+    /// Registers a connection, if the peer is the one first registered under its credential, may have one connection more,
+    /// and `admit` agrees. Nobody can reach the connection before `admit` is done: what it puts into the queue comes first
+    /// there.
     pub(super) fn sign_in<E: From<Code>>(&self, online: Online, now_ms: i64, admit: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
         let profile = Arc::clone(online.profile());
         let credential = profile.credential;
@@ -100,6 +103,9 @@ impl Registry {
             return Err(Code::TooManyConnections.into());
         }
         let shown = connected.and_then(|connections| connections.last()).map(|last| Arc::clone(last.profile()));
+        if !self.is_first_of(&profile, shown.as_ref()) {
+            return Err(Code::CredentialTaken.into());
+        }
         admit()?;
         if shown.is_none() {
             self.peers.fetch_add(1, Ordering::Relaxed);
@@ -110,6 +116,19 @@ impl Registry {
         self.directory.replace(shown.as_ref(), Some(&profile));
         self.store.sign_in(profile, now_ms);
         Ok(())
+    }
+
+    /// Whether the peer has the words of whoever was first registered under its credential: one who knows how can make two
+    /// peers with one credential, and neither is to get what is meant for the other.
+    fn is_first_of(&self, profile: &Profile, online: Option<&Arc<Profile>>) -> bool {
+        let known = match online {
+            Some(online) => Some(Arc::clone(online)),
+            None => self.store.known(profile.credential).unwrap_or_else(|error| {
+                warn!(%error, "who was registered before is not known");
+                None
+            }),
+        };
+        known.is_none_or(|known| known.has_words_of(profile))
     }
 
     /// Takes a connection out, if it is still in; with the last one the peer is signed out.
@@ -160,5 +179,59 @@ impl Registry {
 
     fn shard(&self, credential: Credential) -> &RwLock<HashMap<Credential, Vec<Online>>> {
         &self.shards[usize::from(credential.0[0]) % SHARDS]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use msr_protocol::{JsonText, Peer};
+
+    use super::*;
+
+    fn peer(name: &str, secret: &str) -> Peer {
+        Peer { name: JsonText::string(name), secret: JsonText::string(secret), ..Peer::default() }
+    }
+
+    /// Registers this peer under a credential that it shares with others, as MD5 lets whoever wants to.
+    fn sign_in(registry: &Registry, connection: u64, peer: Peer) -> Result<(), Code> {
+        let profile = Arc::new(Profile::of(Credential([7; 16]), peer));
+        registry.sign_in(Online::Version2 { connection, profile }, 5, || Ok(()))
+    }
+
+    #[tokio::test]
+    async fn who_was_first_under_a_credential_keeps_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || PeerStore::open(folder.path(), Duration::from_millis(1_000), 10).unwrap();
+        let (ann, key) = (peer("Ann", "ed25519:a"), peer("Ann", "ed25519:b"));
+        let (md5, bob) = (peer("Ann", "an md5"), peer("Bob", "ed25519:a"));
+        let eva = Peer { email: JsonText::string("eva@example.org"), ..ann.clone() };
+        let elsewhere = Peer { publish: true, ..ann.clone() };
+        let others = [key, md5, bob, eva];
+        let all_are_refused = |registry: &Registry| {
+            for other in &others {
+                assert_eq!(sign_in(registry, 9, other.clone()), Err(Code::CredentialTaken), "{other:?}");
+            }
+        };
+        let registry = Registry::new(open());
+        assert_eq!(sign_in(&registry, 1, ann.clone()), Ok(()));
+        all_are_refused(&registry);
+        assert_eq!(sign_in(&registry, 2, elsewhere), Ok(()), "what else it says may change");
+        registry.sign_out(Credential([7; 16]), 1, 20);
+        registry.sign_out(Credential([7; 16]), 2, 20);
+        // It may not be on disk yet.
+        all_are_refused(&registry);
+        registry.store.flush().await.unwrap();
+        all_are_refused(&registry);
+        drop(registry);
+        let registry = Registry::new(open());
+        all_are_refused(&registry);
+        assert_eq!(sign_in(&registry, 1, ann), Ok(()));
+        registry.sign_out(Credential([7; 16]), 1, 30);
+        registry.store.clear(2_000);
+        registry.store.flush().await.unwrap();
+        let [first, ..] = others;
+        assert_eq!(sign_in(&registry, 1, first), Ok(()), "who is forgotten is");
     }
 }

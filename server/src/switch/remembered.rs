@@ -102,6 +102,7 @@ mod tests {
             email: JsonText::empty_string(),
             location: Location::default(),
             publish: true,
+            identity: crate::store::Identity::Md5,
         }
     }
 

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use msr_protocol::limits::{MESSAGE_BYTES, REGISTRATION_TIMEOUT_MS};
 use msr_server::delivery::StoredQueues;
+use msr_server::keys::StoredKeys;
 use msr_server::store::PeerStore;
-use msr_server::switch::{Counts, Rate, Switch, limits};
+use msr_server::switch::{Counts, Rules, Switch, limits};
 use tokio::time::{Instant, timeout};
 use wire::{Client, Frame, opcode, peer, registration, to};
 
@@ -22,7 +23,8 @@ impl Room {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = PeerStore::open(folder.path(), Duration::from_secs(60), 0).unwrap();
-        Self { switch: Switch::new(store, StoredQueues::in_memory().unwrap(), Rate::default()), _folder: folder }
+        let keys = StoredKeys::open(folder.path()).unwrap();
+        Self { switch: Switch::new(store, StoredQueues::in_memory().unwrap(), keys, Rules::default()), _folder: folder }
     }
 
     async fn register(&self, name: &str) -> Client {

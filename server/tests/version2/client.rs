@@ -9,10 +9,13 @@ use axum::extract::WebSocketUpgrade;
 use axum::routing::any;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
-use msr_protocol::v2::{Entry, Field as _, Frame, List, MessageId, Rest, Varint, frames};
+use msr_protocol::v2::{Frame, List, Rest, Varint, frames};
 use msr_protocol::{Credential, JsonText, Peer, hash_secret};
 use msr_server::switch::{Remote, Switch};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, ReadHalf, WriteHalf};
+
+pub(crate) use crate::heard::{Entryed, Heard, Listed, Received, Welcome};
+use crate::heard::{heard, read_entry};
 
 /// What the stream holds between the two sides.
 const STREAM_BYTES: usize = 64 * 1024;
@@ -26,57 +29,6 @@ pub(crate) mod opcode {
     pub(crate) const PONG: u8 = 0xa;
 }
 
-/// What the server said, owned.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Heard {
-    Challenge { nonce: [u8; 32] },
-    Welcome(Welcome),
-    Refused { code: u16 },
-    Pong { origin_time_ms: i64 },
-    Accepted { number: u64, exceptions: Vec<(u64, u16)> },
-    Rejected { number: u64, code: u16 },
-    Declined { upload: u64, code: u16 },
-    Message { sequence: u64, message: Received },
-    Receipt { sequence: u64, number: u64, recipient: Credential, code: u16 },
-    Realtime { message: Received },
-    Begin { sequence: u64, sender: [u8; 16], bytes: u64 },
-    Piece { sequence: u64, offset: u64, bytes: Vec<u8> },
-    Progress { number: u64, recipient: Credential, bytes: u64 },
-    Found { ticket: u64, peers: Vec<String> },
-    Devices { revision: u64, devices: Vec<Listed> },
-    Trouble { code: u16 },
-    Closed { code: u16 },
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Welcome {
-    pub(crate) queue_epoch: u64,
-    pub(crate) start: u64,
-    pub(crate) accepted: u64,
-    pub(crate) waiting: u64,
-    pub(crate) gap: bool,
-    pub(crate) origin_time_ms: i64,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Received {
-    pub(crate) from: Credential,
-    pub(crate) id: MessageId,
-    pub(crate) flags: u8,
-    pub(crate) recipients: Vec<Credential>,
-    pub(crate) reply_to: Option<MessageId>,
-    pub(crate) subject: String,
-    pub(crate) payload: Vec<u8>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Listed {
-    pub(crate) device: [u8; 16],
-    pub(crate) name: String,
-    pub(crate) online: bool,
-    pub(crate) waiting: u64,
-}
-
 /// A device, and what it remembers while it is away.
 #[derive(Debug, Clone)]
 pub(crate) struct Device {
@@ -86,6 +38,7 @@ pub(crate) struct Device {
     pub(crate) queue_epoch: Option<u64>,
     pub(crate) start: u64,
     pub(crate) handled: u64,
+    pub(crate) proof: Vec<u8>,
 }
 
 impl Device {
@@ -93,7 +46,7 @@ impl Device {
     pub(crate) fn new(name: &str, number: u8) -> Self {
         let mut device = [number; 16];
         device[..name.len()].copy_from_slice(name.as_bytes());
-        Self { peer: peer(name), device, outbox_epoch: 1, queue_epoch: None, start: 0, handled: 0 }
+        Self { peer: peer(name), device, outbox_epoch: 1, queue_epoch: None, start: 0, handled: 0, proof: Vec::new() }
     }
 
     pub(crate) fn credential(&self) -> Credential {
@@ -115,7 +68,7 @@ impl Device {
             queue_epoch: self.queue_epoch,
             start: self.start,
             handled: self.handled,
-            signature: b"",
+            proof: &self.proof,
         })
     }
 
@@ -137,7 +90,6 @@ pub(crate) fn message(number: u64, flags: u8, expire_after_ms: u64, to: &[Creden
         flags,
         expire_after_ms: Varint(expire_after_ms),
         recipients: List(to.to_vec()),
-        revision: Varint(0),
         device_headers: List(Vec::new()),
         reply_to: None,
         subject: "\"test\"",
@@ -184,9 +136,14 @@ impl Client {
 
     /// Connects and takes the challenge.
     pub(crate) async fn connect(switch: &Switch) -> Self {
+        Self::challenged(switch).await.0
+    }
+
+    /// Connects, and gives the challenge.
+    pub(crate) async fn challenged(switch: &Switch) -> (Self, [u8; 32]) {
         let mut client = Self::connect_as(switch, "msr.v2").await;
-        assert!(matches!(client.next().await, Heard::Challenge { .. }));
-        client
+        let Heard::Challenge { nonce } = client.next().await else { panic!("no challenge") };
+        (client, nonce)
     }
 
     /// Connects and registers.
@@ -284,6 +241,13 @@ impl Client {
         self.heard.pop_front().unwrap()
     }
 
+    /// What was heard out of turn is heard next.
+    pub(crate) fn hear_again(&mut self, mut heard: Vec<Heard>) {
+        while let Some(last) = heard.pop() {
+            self.heard.push_front(last);
+        }
+    }
+
     /// The next WebSocket message; `None` when the stream has ended.
     pub(crate) async fn next_message(&mut self) -> Option<(u8, Vec<u8>)> {
         let first = self.incoming.read_u8().await.ok()?;
@@ -375,67 +339,5 @@ impl Client {
             }
         }
         (sequence, read_entry(&entry), between)
-    }
-}
-
-/// An entry, read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Entryed {
-    Message(Received),
-    Receipt { number: u64, recipient: Credential, code: u16 },
-}
-
-fn read_entry(mut bytes: &[u8]) -> Entryed {
-    match Entry::read(&mut bytes).unwrap() {
-        Entry::Message(message) => Entryed::Message(Received {
-            from: message.from,
-            id: message.id,
-            flags: message.flags,
-            recipients: message.recipients.0,
-            reply_to: message.reply_to,
-            subject: message.subject.to_owned(),
-            payload: message.payload.0.to_vec(),
-        }),
-        Entry::Receipt(receipt) => Entryed::Receipt { number: receipt.number.0, recipient: receipt.recipient, code: receipt.code },
-    }
-}
-
-fn heard(frame: &Frame<'_>) -> Heard {
-    match frame.clone() {
-        Frame::Challenge { nonce, .. } => Heard::Challenge { nonce },
-        Frame::Welcome { queue_epoch, start, accepted, waiting, gap, origin_time_ms, .. } => {
-            Heard::Welcome(Welcome { queue_epoch, start, accepted: accepted.0, waiting: waiting.0, gap, origin_time_ms })
-        }
-        Frame::Refused { code, .. } => Heard::Refused { code },
-        Frame::Pong { origin_time_ms, .. } => Heard::Pong { origin_time_ms },
-        Frame::Accepted { number, exceptions, .. } => {
-            let exceptions = exceptions.0.iter().map(|exception| (exception.recipient.0, exception.code)).collect();
-            Heard::Accepted { number: number.0, exceptions }
-        }
-        Frame::Rejected { number, code, .. } => Heard::Rejected { number: number.0, code },
-        Frame::Declined { upload, code, .. } => Heard::Declined { upload: upload.0, code },
-        Frame::Deliver { sequence, entry } => match read_entry(entry.0) {
-            Entryed::Message(message) => Heard::Message { sequence, message },
-            Entryed::Receipt { number, recipient, code } => Heard::Receipt { sequence, number, recipient, code },
-        },
-        Frame::Realtime { entry } => match read_entry(entry.0) {
-            Entryed::Message(message) => Heard::Realtime { message },
-            other => panic!("{other:?}"),
-        },
-        Frame::DeliverBegin { sequence, sender, total_bytes } => Heard::Begin { sequence, sender, bytes: total_bytes.0 },
-        Frame::DeliverPiece { sequence, offset, payload } => Heard::Piece { sequence, offset: offset.0, bytes: payload.0.to_vec() },
-        Frame::Progress { number, recipient, bytes } => Heard::Progress { number: number.0, recipient, bytes: bytes.0 },
-        Frame::Found { ticket, peers } => Heard::Found { ticket: ticket.0, peers: peers.0.into_iter().map(str::to_owned).collect() },
-        Frame::Devices { revision, devices } => {
-            let listed = devices.0.into_iter().map(|device| Listed {
-                device: device.device,
-                name: device.name.to_owned(),
-                online: device.online,
-                waiting: device.waiting.0,
-            });
-            Heard::Devices { revision: revision.0, devices: listed.collect() }
-        }
-        Frame::Trouble { code, .. } => Heard::Trouble { code },
-        other => panic!("a server does not say {other:?}"),
     }
 }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use msr_protocol::Code;
 use msr_server::delivery::StoredQueues;
+use msr_server::keys::StoredKeys;
 use msr_server::store::PeerStore;
-use msr_server::switch::{Rate, Switch};
+use msr_server::switch::{Rules, Switch};
 use msr_store::{Fault, MemoryDisk};
 
 use crate::client::{Client, Device, Heard};
@@ -177,10 +178,11 @@ async fn on_a_real_disk() {
     let open = || async {
         let (peers, queues) = (folder.path().to_owned(), folder.path().join("queues"));
         let opened = tokio::task::spawn_blocking(move || {
-            (PeerStore::open(&peers, Duration::from_secs(60), 0).unwrap(), StoredQueues::open(&queues).unwrap())
+            let store = PeerStore::open(&peers, Duration::from_secs(60), 0).unwrap();
+            (store, StoredQueues::open(&queues).unwrap(), StoredKeys::open(&peers).unwrap())
         });
-        let (peers, queues) = opened.await.unwrap();
-        Switch::new(peers, queues, Rate::default())
+        let (peers, queues, keys) = opened.await.unwrap();
+        Switch::new(peers, queues, keys, Rules::default())
     };
     let (mut anns, mut bobs) = (Device::new("Ann", 1), Device::new("Bob", 1));
     let payloads: Vec<Vec<u8>> = [10, 1_000, 31_000, 33_000, 900_000].map(|bytes| vec![b'x'; bytes]).into();

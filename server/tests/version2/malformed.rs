@@ -13,7 +13,6 @@ fn every_frame(device: &Device) -> Vec<Vec<u8>> {
         flags: 0,
         expire_after_ms: Varint(1_000),
         recipients: List(vec![device.credential()]),
-        revision: Varint(0),
         device_headers: List(Vec::new()),
         reply_to: Some(MessageId { device: [1; 16], outbox_epoch: 3, number: Varint(300) }),
         subject: "\"s\"",

@@ -183,7 +183,6 @@ async fn headers_for_devices_that_nobody_would_get_are_refused() {
         flags: 0,
         expire_after_ms: Varint(1_000),
         recipients: msr_protocol::v2::List(vec![anns.credential()]),
-        revision: Varint(1),
         device_headers: msr_protocol::v2::List(vec![msr_protocol::v2::DeviceHeader { device: anns.device, header: b"key" }]),
         reply_to: None,
         subject: "\"test\"",

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use msr_server::delivery::{Clock, StoredQueues};
+use msr_server::keys::StoredKeys;
+use msr_server::own_hosts::OwnNames;
 use msr_server::store::PeerStore;
-use msr_server::switch::{Counts, Rate, Switch};
+use msr_server::switch::{Counts, Rules, Switch};
 use msr_store::{MemoryDisk, Storage};
 use tokio::time::timeout;
 
@@ -18,10 +20,19 @@ fn wall_ms() -> i64 {
     1_700_000_000_000
 }
 
+/// What clients dial.
+pub(crate) const HOST: &str = "relay.example:443";
+
+/// The rules of a server that is dialled so.
+pub(crate) fn rules(host: &str) -> Rules {
+    Rules { names: OwnNames::new([], &[host.parse().unwrap()], 443), ..Rules::default() }
+}
+
 pub(crate) struct Room {
     pub(crate) switch: Switch,
     pub(crate) disk: MemoryDisk,
     folder: tempfile::TempDir,
+    rules: Rules,
 }
 
 impl Room {
@@ -30,24 +41,29 @@ impl Room {
     }
 
     pub(crate) fn with_clock(clock: Clock) -> Self {
-        Self::on(MemoryDisk::new(), tempfile::tempdir().unwrap(), clock)
+        Self::on(MemoryDisk::new(), tempfile::tempdir().unwrap(), clock, rules(HOST))
     }
 
-    fn on(disk: MemoryDisk, folder: tempfile::TempDir, clock: Clock) -> Self {
+    pub(crate) fn with_rules(rules: Rules) -> Self {
+        Self::on(MemoryDisk::new(), tempfile::tempdir().unwrap(), wall_ms, rules)
+    }
+
+    fn on(disk: MemoryDisk, folder: tempfile::TempDir, clock: Clock, rules: Rules) -> Self {
         let (storage, recovered) = disk.open();
         let queues = StoredQueues::on(Box::new(storage), recovered, clock).unwrap();
-        Self { switch: Self::switch(&folder, queues), disk, folder }
+        Self { switch: Self::switch(&folder, queues, rules.clone()), disk, folder, rules }
     }
 
     /// On any storage that starts empty.
     pub(crate) fn with(storage: impl Storage + 'static) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let queues = StoredQueues::on(Box::new(storage), msr_store::Recovered::default(), wall_ms).unwrap();
-        Self { switch: Self::switch(&folder, queues), disk: MemoryDisk::new(), folder }
+        let rules = rules(HOST);
+        Self { switch: Self::switch(&folder, queues, rules.clone()), disk: MemoryDisk::new(), folder, rules }
     }
 
-    fn switch(folder: &tempfile::TempDir, queues: StoredQueues) -> Switch {
-        Switch::new(PeerStore::open(folder.path(), TTL, 0).unwrap(), queues, Rate::default())
+    fn switch(folder: &tempfile::TempDir, queues: StoredQueues, rules: Rules) -> Switch {
+        Switch::new(PeerStore::open(folder.path(), TTL, 0).unwrap(), queues, StoredKeys::open(folder.path()).unwrap(), rules)
     }
 
     /// The server stops well, and starts again on what it left.
@@ -58,7 +74,7 @@ impl Room {
 
     /// The same, on another disk.
     pub(crate) async fn restart_on(self, disk: MemoryDisk) -> Self {
-        let Self { switch, folder, .. } = self;
+        let Self { switch, folder, rules, .. } = self;
         switch.drain(Duration::from_secs(5)).await;
         drop(switch);
         // What served the last connections lets go of the folder in its own time.
@@ -68,14 +84,14 @@ impl Room {
             }
         };
         timeout(Duration::from_secs(60), reopened).await.unwrap();
-        Self::on(disk, folder, wall_ms)
+        Self::on(disk, folder, wall_ms, rules)
     }
 
     /// The server is killed: nothing is flushed, nobody is told.
     pub(crate) fn crash(self) -> Self {
-        let Self { switch: _gone, disk, folder: _ } = self;
+        let Self { switch: _gone, disk, folder: _, rules } = self;
         disk.crash();
-        Self::on(disk, tempfile::tempdir().unwrap(), wall_ms)
+        Self::on(disk, tempfile::tempdir().unwrap(), wall_ms, rules)
     }
 
     pub(crate) async fn register(&self, device: &mut Device) -> (Client, Welcome) {

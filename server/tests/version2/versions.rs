@@ -1,14 +1,15 @@
 //! Peers of both versions reach each other.
 
 use msr_protocol::{Code, Credential, JsonText, Message, Peer};
+use msr_server::switch::Switch;
 use serde_json::Value;
 
 use crate::client::{Client, Heard, message, opcode, peer};
 use crate::room::Room;
 
-async fn enter_v1(room: &Room, name: &str) -> (Client, Peer) {
+pub(crate) async fn enter_v1(switch: &Switch, name: &str) -> (Client, Peer) {
     let peer = Peer { publish: true, ..peer(name) };
-    let mut client = Client::connect_as(&room.switch, "null").await;
+    let mut client = Client::connect_as(switch, "null").await;
     let credential = peer.credential();
     client.send_message(opcode::TEXT, in_version_1(credential, credential, "register", &peer.to_text()).as_bytes()).await;
     assert!(client.next_text().await.contains(r#""status":1"#));
@@ -29,7 +30,7 @@ fn in_version_1(from: Credential, to: Credential, subject: &str, content: &str) 
 #[tokio::test(start_paused = true)]
 async fn from_version_2_to_version_1() {
     let room = Room::new();
-    let (mut old, olds) = enter_v1(&room, "Old").await;
+    let (mut old, olds) = enter_v1(&room.switch, "Old").await;
     let (mut ann, anns) = room.enter("Ann").await;
     ann.send(&message(1, 0, 1_000, &[olds.credential()], br#"{ "n": 1.0 }"#)).await;
     ann.accepted(1).await;
@@ -57,7 +58,7 @@ async fn from_version_2_to_version_1() {
 #[tokio::test(start_paused = true)]
 async fn what_version_1_has_no_words_for() {
     let room = Room::new();
-    let (mut old, olds) = enter_v1(&room, "Old").await;
+    let (mut old, olds) = enter_v1(&room.switch, "Old").await;
     let (mut ann, _) = room.enter("Ann").await;
     for (number, flags, payload) in [(1, 4, b"\x01\x02".as_slice()), (2, 0, b"no json")] {
         ann.send(&message(number, flags, 1_000, &[olds.credential()], payload)).await;
@@ -70,7 +71,7 @@ async fn what_version_1_has_no_words_for() {
 #[tokio::test(start_paused = true)]
 async fn from_version_1_to_version_2() {
     let room = Room::new();
-    let (mut old, olds) = enter_v1(&room, "Old").await;
+    let (mut old, olds) = enter_v1(&room.switch, "Old").await;
     let (mut ann, mut anns) = room.enter("Ann").await;
     let text = in_version_1(olds.credential(), anns.credential(), "hello", r#"{"n":1}"#);
     old.send_message(opcode::TEXT, text.as_bytes()).await;
@@ -94,7 +95,7 @@ async fn from_version_1_to_version_2() {
 #[tokio::test(start_paused = true)]
 async fn one_peer_in_both_versions() {
     let room = Room::new();
-    let (mut old, peer) = enter_v1(&room, "Ann").await;
+    let (mut old, peer) = enter_v1(&room.switch, "Ann").await;
     let (mut new, news) = room.enter("Ann").await;
     let (mut bob, bobs) = room.enter("Bob").await;
     assert_eq!(peer.credential(), news.credential());
@@ -118,7 +119,7 @@ async fn one_peer_in_both_versions() {
 #[tokio::test(start_paused = true)]
 async fn both_are_found_by_both() {
     let room = Room::new();
-    let (mut old, olds) = enter_v1(&room, "Old Ann").await;
+    let (mut old, olds) = enter_v1(&room.switch, "Old Ann").await;
     let (mut ann, anns) = room.enter("New Ann").await;
     let find = msr_protocol::v2::Frame::Find { ticket: msr_protocol::v2::Varint(1), keyword: "ann" };
     ann.send(&crate::client::encoded(&find)).await;

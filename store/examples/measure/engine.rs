@@ -67,7 +67,13 @@ impl Engine for Log {
         let mut batch = Batch::new();
         for (arrival, device, entry) in puts {
             let entry = Bytes::copy_from_slice(entry);
-            batch.message(Message { arrival: *arrival, expiry_ms: 1_800_000_000_000, devices: [*device].into(), entry });
+            batch.message(Message {
+                arrival: *arrival,
+                expiry_ms: 1_800_000_000_000,
+                devices: [*device].into(),
+                headers: Box::default(),
+                entry,
+            });
             batch.mark(*device, 0x1234_5678_9abc_def0, *arrival);
         }
         for (arrival, device) in deletes {

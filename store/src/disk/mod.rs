@@ -25,7 +25,7 @@ use self::{
     compaction::Compaction,
     file::{allocate, broken, failure, sync_folder},
     index::{Index, Segment, Spot},
-    segment::{FRAME_BYTES, HEADER_BYTES, Header, frame},
+    segment::{FRAME_BYTES, HEADER_BYTES, Header, VERSION, frame},
     spare::{Spare, Spares},
 };
 use crate::{
@@ -93,6 +93,7 @@ pub struct DiskStore {
 #[derive(Debug)]
 struct Active {
     segment: u32,
+    version: u32,
     file: Arc<File>,
     salt: u64,
     next_batch: u64,
@@ -131,8 +132,8 @@ impl DiskStore {
         file.sync_all().map_err(|error| broken("sync a segment", error))?;
         sync_folder(folder)?;
         let capacity = file.metadata().map_err(|error| broken("look at a segment", error))?.len();
-        let active =
-            Active { segment: *newest, file, salt: recovered.salt, next_batch: recovered.next_batch, begin: last.begin, end, capacity };
+        let (version, salt, next_batch) = (recovered.version, recovered.salt, recovered.next_batch);
+        let active = Active { segment: *newest, version, file, salt, next_batch, begin: last.begin, end, capacity };
         let mut store = Self::assemble(folder, options, lock, active, recovered.state, recovered.index);
         match store.ensure_spares() {
             Ok(()) | Err(StoreError::Full) => Ok((store, contents)),
@@ -211,7 +212,7 @@ impl DiskStore {
             self.compaction = None;
             return Err(StoreError::TooLarge);
         }
-        self.make_room(payload.bytes.len(), grows)?;
+        self.make_room(payload, grows)?;
         let at = self.append(&payload.bytes)?;
         self.unconfirmed = true;
         self.apply(parts, &cancelled, payload, copies, at);
@@ -230,9 +231,11 @@ impl DiskStore {
         }
     }
 
-    /// Sees to it that a batch of this size fits into the active segment.
-    fn make_room(&mut self, bytes: usize, grows: bool) -> Result<(), StoreError> {
-        if self.active.end + (FRAME_BYTES + bytes) as u64 > self.active.capacity {
+    /// Sees to it that a batch fits into the active segment, by its size and by what that version has.
+    fn make_room(&mut self, payload: &Payload, grows: bool) -> Result<(), StoreError> {
+        let bytes = payload.bytes.len();
+        let is_old = payload.has_headers && self.active.version < VERSION;
+        if is_old || self.active.end + (FRAME_BYTES + bytes) as u64 > self.active.capacity {
             self.rotate(bytes)?;
             self.compact_if_it_pays();
             if grows {
@@ -387,7 +390,8 @@ impl Drop for DiskStore {
 
 fn too_large(change: &Change) -> bool {
     let bytes = match change {
-        Change::Message(message) => message.entry.len().max(message.devices.len()),
+        Change::Message(message) if message.headers.iter().any(|header| header.len() > limits::HEADER_BYTES) => return true,
+        Change::Message(message) => (message.entry.len() + message.header_bytes()).max(message.devices.len()),
         Change::Piece { bytes, .. } | Change::Upload { head: bytes, .. } => bytes.len(),
         Change::Device { device, .. } => device.name.len(),
         Change::Share { arrivals, .. } => arrivals.len(),
@@ -409,7 +413,16 @@ fn name_segment(folder: &Path, spare: &Spare, header: Header, checkpoint: &[u8])
     sync_folder(folder)?;
     let file = Arc::new(file.try_clone().map_err(|error| broken("open a segment", error))?);
     let end = bytes.len() as u64;
-    Ok(Active { segment: header.segment, file, salt: header.salt, next_batch: header.first_batch + 1, begin: end, end, capacity })
+    Ok(Active {
+        segment: header.segment,
+        version: header.version,
+        file,
+        salt: header.salt,
+        next_batch: header.first_batch + 1,
+        begin: end,
+        end,
+        capacity,
+    })
 }
 
 fn lock(folder: &Path) -> Result<File, StoreError> {

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::index::{Index, Spot};
 use crate::{
     StoreError,
-    record::{Key, Record, read_body},
+    record::{Key, Record, read_body, read_header},
 };
 
 /// What one read fetches at most, and how far apart two records may lie to be fetched together.
@@ -28,6 +28,16 @@ struct Wanted {
 /// The bodies of these records, in the order of the keys.
 pub(crate) fn bodies(index: &RwLock<Index>, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError> {
     let mut bodies = vec![None; keys.len()];
+    visit(index, keys, |place, bytes, record| {
+        if let Some(slot) = bodies.get_mut(place) {
+            *slot = Some(bytes.slice(bytes.len() - body(record).len()..));
+        }
+    })?;
+    Ok(bodies)
+}
+
+/// Shows each of these records, checked, with the place of its key and its bytes. What is in memory at a time is what is fetched together.
+pub(crate) fn visit(index: &RwLock<Index>, keys: &[Key], mut see: impl FnMut(usize, &Bytes, &Record<'_>)) -> Result<(), StoreError> {
     let mut wanted = locate(index, keys);
     wanted.sort_unstable_by_key(|wanted| (wanted.spot.segment, wanted.spot.offset));
     let mut rest = wanted.as_slice();
@@ -38,14 +48,21 @@ pub(crate) fn bodies(index: &RwLock<Index>, keys: &[Key]) -> Result<Vec<Option<B
         for wanted in run {
             let at = (wanted.spot.offset - first.spot.offset) as usize;
             let record = bytes.slice(at..at + wanted.spot.length as usize);
-            let body = body(wanted.key, wanted.spot, &record)?;
-            if let Some(slot) = bodies.get_mut(wanted.place) {
-                *slot = Some(record.slice(record.len() - body..));
-            }
+            see(wanted.place, &record, &checked(wanted.key, wanted.spot, &record)?);
         }
         rest = after;
     }
-    Ok(bodies)
+    Ok(())
+}
+
+/// The header of a device, of a message whose entry has that many bytes and is not read.
+pub(crate) fn header(index: &RwLock<Index>, arrival: u64, entry_bytes: u32, device: u32) -> Result<Option<Bytes>, StoreError> {
+    let Some(Wanted { spot, file, .. }) = locate(index, &[Key::Message(arrival)]).pop() else { return Ok(None) };
+    let damaged = || StoreError::damaged(spot.segment, u64::from(spot.offset), "the headers of a message fail their checksum");
+    let head = Spot { length: spot.length.checked_sub(entry_bytes).ok_or_else(damaged)?, ..spot };
+    let bytes = fetch(&file, head, end(head))?;
+    let header = read_header(arrival, device, &bytes).map_err(|_| damaged())?;
+    Ok(Some(Bytes::copy_from_slice(header)))
 }
 
 /// Part of the body, `body_bytes` long, of one record: the body is what a record ends with.
@@ -61,7 +78,7 @@ pub(crate) fn part(index: &RwLock<Index>, key: Key, body_bytes: u32, offset: u32
 /// One whole record, checked.
 pub(super) fn record(file: &File, key: Key, spot: Spot) -> Result<Bytes, StoreError> {
     let bytes = fetch(file, spot, end(spot))?;
-    body(key, spot, &bytes)?;
+    checked(key, spot, &bytes)?;
     Ok(bytes)
 }
 
@@ -98,12 +115,20 @@ fn fetch(file: &File, first: Spot, to: u64) -> Result<Bytes, StoreError> {
     Ok(bytes.into())
 }
 
-/// The length of the body of a record that must be the one of `key`.
-fn body(key: Key, spot: Spot, record: &[u8]) -> Result<usize, StoreError> {
-    let length = match (key, read_body(record)) {
-        (Key::Message(arrival), Ok(Record::Message(message))) if message.arrival == arrival => message.entry.len(),
-        (Key::Piece(upload, offset), Ok(Record::Piece(piece))) if (piece.upload, piece.offset) == (upload, offset) => piece.bytes.len(),
-        _ => return Err(StoreError::damaged(spot.segment, u64::from(spot.offset), "a record fails its checksum")),
-    };
-    Ok(length)
+/// A record that must be the one of `key`.
+fn checked(key: Key, spot: Spot, record: &[u8]) -> Result<Record<'_>, StoreError> {
+    let read = read_body(record).ok().filter(|read| match (key, read) {
+        (Key::Message(arrival), Record::Message(message)) => message.arrival == arrival,
+        (Key::Piece(upload, offset), Record::Piece(piece)) => (piece.upload, piece.offset) == (upload, offset),
+        _ => false,
+    });
+    read.ok_or_else(|| StoreError::damaged(spot.segment, u64::from(spot.offset), "a record fails its checksum"))
+}
+
+fn body<'a>(record: &Record<'a>) -> &'a [u8] {
+    match record {
+        Record::Message(message) => message.entry,
+        Record::Piece(piece) => piece.bytes,
+        Record::Change(_) | Record::NextDevice(_) | Record::Sealed(_) => &[],
+    }
 }

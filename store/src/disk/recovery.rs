@@ -28,8 +28,9 @@ pub(super) struct Recovery {
     pub(super) state: State,
     pub(super) index: Index,
     pub(super) waiting: WaitingList,
-    /// The newest segment, its salt, and the number of the next batch.
+    /// The newest segment, its version and salt, and the number of the next batch.
     pub(super) active: u32,
+    pub(super) version: u32,
     pub(super) salt: u64,
     pub(super) next_batch: u64,
 }
@@ -69,6 +70,7 @@ pub(super) fn recover(folder: &Path, segments: &[u32], active: u32) -> Result<(R
         index: Index::default(),
         waiting: WaitingList::default(),
         active,
+        version: scan.header.version,
         salt: scan.header.salt,
         next_batch: scan.header.first_batch.wrapping_add(scan.frames.len() as u64),
     };
@@ -174,7 +176,8 @@ impl Recovery {
     fn wait(&mut self, message: &MessageRecord<'_>) {
         let shared = self.state.shares.get(&message.arrival).map(Vec::as_slice).unwrap_or_default();
         let bytes = message.entry.len() as u32;
-        self.waiting.push(message.arrival, message.expiry_ms, bytes, message.devices().chain(shared.iter().copied()));
+        let own = message.devices().map(|(device, header)| (device, header.len() as u16));
+        self.waiting.push(message.arrival, message.expiry_ms, bytes, own.chain(shared.iter().map(|device| (*device, 0))));
     }
 
     fn count_live(&mut self) {

@@ -10,12 +10,15 @@ use crate::{Place, StoreError, record::Records};
 
 pub(super) const HEADER_BYTES: usize = 64;
 pub(super) const FRAME_BYTES: usize = 28;
-pub(super) const VERSION: u32 = 1;
+/// What is written. Segments of the first version are read; nothing in them has headers.
+pub(super) const VERSION: u32 = 2;
+const FIRST_VERSION: u32 = 1;
 const MAGIC: [u8; 8] = *b"msrqueue";
 
 /// The first bytes of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Header {
+    pub(super) version: u32,
     pub(super) segment: u32,
     pub(super) salt: u64,
     /// The number of its first batch.
@@ -24,13 +27,13 @@ pub(super) struct Header {
 
 impl Header {
     pub(super) fn new(segment: u32, first_batch: u64) -> Self {
-        Self { segment, salt: RandomState::new().hash_one(segment), first_batch }
+        Self { version: VERSION, segment, salt: RandomState::new().hash_one(segment), first_batch }
     }
 
     pub(super) fn bytes(&self) -> [u8; HEADER_BYTES] {
         let mut bytes = [0; HEADER_BYTES];
         put(&mut bytes, 0, &MAGIC);
-        put(&mut bytes, 8, &VERSION.to_le_bytes());
+        put(&mut bytes, 8, &self.version.to_le_bytes());
         put(&mut bytes, 12, &self.segment.to_le_bytes());
         put(&mut bytes, 16, &self.salt.to_le_bytes());
         put(&mut bytes, 24, &self.first_batch.to_le_bytes());
@@ -48,13 +51,13 @@ impl Header {
         }
         let found = u32_at(bytes, 8);
         let intact = u32_at(bytes, HEADER_BYTES - 4) == crc32fast::hash(&bytes[..HEADER_BYTES - 4]);
-        if found != VERSION && (intact || found.wrapping_sub(VERSION) < 1 << 16) {
+        if !(FIRST_VERSION..=VERSION).contains(&found) && (intact || found.wrapping_sub(VERSION) < 1 << 16) {
             return Err(StoreError::Version { found, supported: VERSION });
         }
         if !intact {
             return damaged("the header fails its checksum");
         }
-        let header = Self { segment: u32_at(bytes, 12), salt: u64_at(bytes, 16), first_batch: u64_at(bytes, 24) };
+        let header = Self { version: found, segment: u32_at(bytes, 12), salt: u64_at(bytes, 16), first_batch: u64_at(bytes, 24) };
         if header.segment != segment {
             return damaged("the file belongs under another name");
         }

@@ -7,6 +7,9 @@ use bytes::Bytes;
 use fastrand::Rng;
 use msr_store::{Batch, Device, Message, Reader, Recovered, Start};
 
+/// Of one message: when it expires, its devices with their headers, its entry.
+pub type Kept = (u64, Vec<(u32, Bytes)>, Bytes);
+
 /// What a store must hold.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Model {
@@ -15,7 +18,7 @@ pub struct Model {
     pub marks: BTreeMap<(u32, u64), u64>,
     pub starts: Vec<Start>,
     pub reserved: u64,
-    pub messages: BTreeMap<u64, (u64, Vec<u32>, Bytes)>,
+    pub messages: BTreeMap<u64, Kept>,
     pub uploads: BTreeMap<u64, (Bytes, BTreeMap<u64, Bytes>)>,
 }
 
@@ -84,8 +87,17 @@ impl History {
         let (expiry_ms, entry) = (self.rng.u64(..), self.bytes());
         let mut devices: Vec<u32> = (0..self.rng.usize(0..5)).map(|_| self.rng.u32(0..40)).collect();
         devices.sort_unstable();
-        self.batch.message(Message { arrival, expiry_ms, devices: devices.clone().into(), entry: entry.clone() });
-        self.model.messages.insert(arrival, (expiry_ms, devices, entry));
+        devices.dedup();
+        let mut headers: Vec<Bytes> = Vec::new();
+        if self.rng.bool() {
+            // Fewer headers than devices are as if the last ones were empty.
+            let count = self.rng.usize(0..=devices.len());
+            headers.extend((0..count).map(|_| Bytes::from(vec![self.rng.u8(..); self.rng.usize(0..100)])));
+        }
+        let own = |place: usize| headers.get(place).cloned().unwrap_or_default();
+        let with_headers = devices.iter().enumerate().map(|(place, device)| (*device, own(place))).collect();
+        self.model.messages.insert(arrival, (expiry_ms, with_headers, entry.clone()));
+        self.batch.message(Message { arrival, expiry_ms, devices: devices.into(), headers: headers.into(), entry });
     }
 
     fn waiting(&mut self) -> u64 {
@@ -147,9 +159,9 @@ impl History {
         self.batch.share(device, arrivals.clone());
         for arrival in arrivals {
             if let Some((_, devices, _)) = self.model.messages.get_mut(&arrival)
-                && !devices.contains(&device)
+                && !devices.iter().any(|(other, _)| *other == device)
             {
-                devices.push(device);
+                devices.push((device, Bytes::new()));
                 devices.sort_unstable();
             }
         }
@@ -201,10 +213,17 @@ pub fn contents(recovered: &Recovered, reader: &Reader) -> Model {
     let arrivals: Vec<u64> = recovered.waiting.iter().map(|waiting| waiting.arrival).collect();
     assert!(arrivals.is_sorted(), "waiting messages come in the order of their arrival");
     let entries = reader.read(&arrivals).unwrap();
+    let headers = headers(recovered, reader);
     let message = |(waiting, entry): (msr_store::Waiting<'_>, Option<Bytes>)| {
         let entry = entry.unwrap_or_else(|| panic!("the entry of {} is missing", waiting.arrival));
         assert_eq!(entry.len(), waiting.bytes as usize);
-        let mut devices = waiting.devices.to_vec();
+        let header_bytes = |place: usize| usize::from(waiting.header_bytes.get(place).copied().unwrap_or(0));
+        let with_header = |(place, device): (usize, &u32)| {
+            let header = headers.get(&(waiting.arrival, *device)).cloned().unwrap_or_default();
+            assert_eq!(header.len(), header_bytes(place));
+            (*device, header)
+        };
+        let mut devices: Vec<(u32, Bytes)> = waiting.devices.iter().enumerate().map(with_header).collect();
         devices.sort_unstable();
         (waiting.arrival, (waiting.expiry_ms, devices, entry))
     };
@@ -222,6 +241,23 @@ pub fn contents(recovered: &Recovered, reader: &Reader) -> Model {
         messages: recovered.waiting.iter().zip(entries).map(message).collect(),
         uploads: recovered.uploads.iter().map(upload).collect(),
     }
+}
+
+/// The header of each device, read in both ways that there are.
+fn headers(recovered: &Recovered, reader: &Reader) -> BTreeMap<(u64, u32), Bytes> {
+    let waiting: BTreeMap<u64, msr_store::Waiting<'_>> = recovered.waiting.iter().map(|waiting| (waiting.arrival, waiting)).collect();
+    let mut headers = BTreeMap::new();
+    let arrivals: Vec<u64> = waiting.keys().copied().collect();
+    reader
+        .visit(&arrivals, |arrival, stored| {
+            let own = |device: &u32| ((arrival, *device), Bytes::copy_from_slice(stored.header(*device)));
+            headers.extend(waiting[&arrival].devices.iter().map(own));
+        })
+        .unwrap();
+    for ((arrival, device), header) in &headers {
+        assert_eq!(reader.read_header(*arrival, waiting[arrival].bytes, *device).unwrap().as_ref(), Some(header));
+    }
+    headers
 }
 
 /// Says where two models differ, briefly.

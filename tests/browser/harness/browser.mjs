@@ -24,6 +24,11 @@ export async function newPage(browser, options = {}) {
   await context.addInitScript(() => {
     addEventListener('securitypolicyviolation', (event) => console.error(`CSP: ${event.violatedDirective} ${event.blockedURI}`));
   });
+  return openPage(context);
+}
+
+/** Another page of the same browser: the devices of who left it are there again. @param {import('playwright-core').BrowserContext} context */
+export async function openPage(context) {
   const page = await context.newPage();
   const troubles = [];
   page.on('pageerror', (error) => troubles.push(`exception: ${error.message}`));

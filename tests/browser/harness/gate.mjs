@@ -1,7 +1,6 @@
 /** A cable between a browser and the server that can be pulled: connections through it end, and new ones are cut. */
 
-import { once } from 'node:events';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { pipeline } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -9,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
  * @param {import('./server.mjs').Server} server
  * @param {{ chunkMs?: number }} [cable] how long each chunk takes, on a slow one
  */
-export async function openGate(server, { chunkMs = 0 } = {}) {
+export function openGate(server, { chunkMs = 0 } = {}) {
   const slowly = async function* (/** @type {AsyncIterable<Buffer>} */ chunks) {
     for await (const chunk of chunks) {
       await sleep(chunkMs);
@@ -18,7 +17,8 @@ export async function openGate(server, { chunkMs = 0 } = {}) {
   };
   let shut = false;
   const sockets = new Set();
-  const gate = createServer((inner) => {
+  const gate = server.takeGate();
+  gate.on('connection', (inner) => {
     if (shut) return inner.destroy();
     const outer = connect(server.port, '127.0.0.1');
     for (const [socket, other] of [[inner, outer], [outer, inner]]) {
@@ -32,8 +32,6 @@ export async function openGate(server, { chunkMs = 0 } = {}) {
       });
     }
   });
-  gate.listen(0, '127.0.0.1');
-  await once(gate, 'listening');
   return {
     webSocketUrl: `ws://127.0.0.1:${gate.address().port}`,
     pull() {

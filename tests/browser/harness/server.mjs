@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -10,11 +11,15 @@ import { fileURLToPath } from 'node:url';
 
 const BINARY = process.env.MSR_SERVER_BIN ?? fileURLToPath(new URL('../../../target/debug/msr-server', import.meta.url));
 const START_TIMEOUT_MS = 20_000;
+/** How many ways to it beside its own port: an identity by key signs the port that it dialled. */
+const GATES = 4;
 
 export class Server {
   #process;
   #folder;
   #environment;
+  /** Ports that listen already, and lead nowhere yet. @type {import('node:net').Server[]} */
+  #gates = [];
   port = 0;
 
   /**
@@ -23,8 +28,11 @@ export class Server {
    */
   static async start(environment = {}) {
     const server = new Server();
-    server.#environment = environment;
     server.#folder = await mkdtemp(join(tmpdir(), 'msr-browser-'));
+    const gates = Array.from({ length: GATES }, () => createServer().listen(0, '127.0.0.1'));
+    await Promise.all(gates.map((gate) => once(gate, 'listening')));
+    server.#gates = gates;
+    server.#environment = { HOSTS: gates.map((gate) => `127.0.0.1:${gate.address().port}`).join(), ...environment };
     await server.restart();
     return server;
   }
@@ -35,6 +43,13 @@ export class Server {
 
   get webSocketUrl() {
     return `ws://127.0.0.1:${this.port}`;
+  }
+
+  /** A port that the server knows as its own, for a way to it. */
+  takeGate() {
+    const gate = this.#gates.pop();
+    if (!gate) throw new Error(`a server has ${GATES} gates`);
+    return gate;
   }
 
   /** Kills it outright: no good-bye to anybody. */
@@ -70,6 +85,7 @@ export class Server {
 
   async stop() {
     if (this.#process.exitCode === null && this.#process.signalCode === null) await this.kill();
+    for (const gate of this.#gates) gate.close();
     await rm(this.#folder, { recursive: true, force: true });
   }
 }

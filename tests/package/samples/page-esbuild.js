@@ -1,5 +1,8 @@
-import { Peer, client, init } from 'msgsrouter';
-import url from 'msgsrouter/msgsrouter_bg.wasm';
+import { Client, Peer, client, init, secretStrength } from 'msgsrouter';
+import core from 'msgsrouter/msgsrouter_bg.wasm';
+import encryption from 'msgsrouter/encryption_bg.wasm';
+import identity from 'msgsrouter/identity_bg.wasm';
 
-await init(new URL(url, import.meta.url));
-document.title = `${new Peer().credential} ${client.state}`;
+const at = (path) => new URL(path, import.meta.url);
+await init({ core: at(core), identity: at(identity), encryption: at(encryption) });
+document.title = `${new Peer().credential} ${client.state} ${(await secretStrength('a')) > 0} ${new Client().identity}`;

@@ -1,4 +1,4 @@
-import { Peer, client, init } from 'msgsrouter';
+import { Client, Peer, client, init, secretStrength } from 'msgsrouter';
 
 await init();
-document.title = `${new Peer().credential} ${client.state}`;
+document.title = `${new Peer().credential} ${client.state} ${(await secretStrength('a')) > 0} ${new Client().identity}`;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use msr_tests::soak::{self, Plan, devices};
 
-const USAGE: &str = "soak (--minutes N | --seconds N) [--devices N] [--seed N]";
+const USAGE: &str = "soak (--minutes N | --seconds N) [--devices N] [--keyed true] [--seed N]";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -37,6 +37,7 @@ fn plan(words: &[String]) -> Option<Plan> {
             "--minutes" => plan.seconds = value.parse::<u64>().ok()? * 60,
             "--seconds" => plan.seconds = value.parse().ok()?,
             "--devices" => plan.devices = value.parse().ok()?,
+            "--keyed" => plan.keyed = value.parse().ok()?,
             "--seed" => plan.seed = value.parse().ok()?,
             _ => return None,
         }

@@ -91,7 +91,7 @@ impl FrameClient {
             queue_epoch: device.queue_epoch,
             start: device.start,
             handled: device.handled,
-            signature: b"",
+            proof: b"",
         };
         self.say(&hello).await;
         self.welcomed().await?;
@@ -382,9 +382,9 @@ impl FrameClient {
             }
             Frame::Rejected { number, code, .. } => Heard::Rejected(number.0, code),
             Frame::Declined { upload, code, .. } => Heard::Declined(upload.0, code),
-            Frame::Deliver { sequence, entry } => return self.in_order(read(Some(sequence), entry.0)),
-            Frame::Realtime { entry } => read(None, entry.0),
-            Frame::DeliverBegin { sequence, sender, total_bytes } => {
+            Frame::Deliver { sequence, entry, .. } => return self.in_order(read(Some(sequence), entry.0)),
+            Frame::Realtime { entry, .. } => read(None, entry.0),
+            Frame::DeliverBegin { sequence, sender, total_bytes, .. } => {
                 let total = usize::try_from(total_bytes.0).unwrap();
                 self.halves.insert(sequence, Half { sender, bytes: Vec::new(), total, behind: Vec::new() });
                 return;

@@ -130,7 +130,6 @@ impl Parcel {
             flags: self.flags,
             expire_after_ms: Varint(self.expire_after_ms),
             recipients: List(self.to.clone()),
-            revision: Varint(0),
             device_headers: List(Vec::<DeviceHeader<'_>>::new()),
             reply_to: None,
             subject: "\"test\"",

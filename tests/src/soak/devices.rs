@@ -4,15 +4,19 @@ use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use msr_client::native::{Client, Options, Sent, Storage};
+use msr_client::native::{Client, Options, Sent, SharedKeys, Storage};
 use msr_client::{Draft, Event as Told, Inbound, Progress, Settings, Ticket};
+use msr_crypto::KeyEvent;
 use msr_protocol::{Credential, JsonText, Peer, hash_secret};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::history::{DeviceId, Event, Name, PeerId};
+use crate::keyed::{Heard, Person, Ring};
 use crate::quoted;
 
 /// Before a file of this name is in the folder, nothing is sent: everybody is to be known first.
@@ -40,25 +44,29 @@ pub struct Arguments {
     pub all: u32,
     /// All that is random.
     pub seed: u64,
+    /// Whether the peers have identities by key.
+    pub keyed: bool,
 }
 
 impl Arguments {
     /// The command line, after the name of the program.
     pub fn to_words(&self) -> Vec<String> {
         let devices: Vec<_> = self.devices.iter().map(ToString::to_string).collect();
-        let Self { port, folder, all, seed, .. } = self;
-        vec!["devices".into(), port.to_string(), folder.display().to_string(), devices.join(","), all.to_string(), seed.to_string()]
+        let Self { port, folder, all, seed, keyed, .. } = self;
+        let folder = folder.display().to_string();
+        vec!["devices".into(), port.to_string(), folder, devices.join(","), all.to_string(), seed.to_string(), keyed.to_string()]
     }
 
     /// The other way round, without the first word; `None` when it is not one.
     pub fn from_words(words: &[String]) -> Option<Self> {
-        let [port, folder, devices, all, seed] = words else { return None };
+        let [port, folder, devices, all, seed, keyed] = words else { return None };
         Some(Self {
             port: port.parse().ok()?,
             folder: folder.into(),
             devices: devices.split(',').map(|device| device.parse().ok()).collect::<Option<_>>()?,
             all: all.parse().ok()?,
             seed: seed.parse().ok()?,
+            keyed: keyed.parse().ok()?,
         })
     }
 }
@@ -77,7 +85,15 @@ pub(super) fn log_of(folder: &Path, device: u32) -> PathBuf {
     folder.join(format!("{device}.log"))
 }
 
-fn peer(id: PeerId) -> Peer {
+/// Whose a device with keys is.
+pub(super) fn person(id: PeerId) -> Person {
+    Person::new(&format!("Peer {}", id.0))
+}
+
+fn peer(id: PeerId, keyed: bool) -> Peer {
+    if keyed {
+        return person(id).peer();
+    }
     let name = format!("Peer {}", id.0);
     Peer {
         email: JsonText::string(&format!("{}@example.org", id.0)),
@@ -119,6 +135,8 @@ struct Device {
     settled: usize,
     /// Messages of an earlier run that still wait to be accepted.
     restored: BTreeMap<Ticket, u64>,
+    /// What the keys tell, where there are any.
+    alarms: Option<watch::Receiver<Heard>>,
 }
 
 /// A message that was sent: its number, what of the handled is noted when it is accepted, and what became of it.
@@ -133,18 +151,23 @@ impl Device {
             _ => None,
         });
         let log = Log(OpenOptions::new().append(true).create(true).open(path).expect("the log can be opened"));
-        let seed = arguments.seed ^ u64::from(id);
+        let (seed, own) = (arguments.seed ^ u64::from(id), peer_of(id, arguments.all));
+        let folder = arguments.folder.join(id.to_string());
+        let ring = arguments.keyed.then(|| Ring::open(&person(own), &folder));
+        let alarms = ring.as_ref().map(Ring::watch);
+        let keys = ring.map(|ring| SharedKeys::new(Arc::new(Mutex::new(ring))));
         let settings = Settings {
             server: format!("ws://127.0.0.1:{}", arguments.port),
-            peer: peer(peer_of(id, arguments.all)),
+            peer: peer(own, arguments.keyed),
             device: format!("device {id}"),
             autoreconnect: true,
         };
         let options = Options {
             seed,
             origin: Some(format!("http://127.0.0.1:{}", arguments.port)),
-            storage: Storage::Folder(arguments.folder.join(id.to_string())),
+            storage: Storage::Folder(folder),
             by_hand: true,
+            keys,
             ..Options::default()
         };
         Self {
@@ -152,12 +175,13 @@ impl Device {
             folder: arguments.folder.clone(),
             log,
             random: fastrand::Rng::with_seed(seed),
-            peers: (0..peers(arguments.all)).map(|id| (peer(PeerId(id)).credential(), PeerId(id))).collect(),
+            peers: (0..peers(arguments.all)).map(|id| (peer(PeerId(id), arguments.keyed).credential(), PeerId(id))).collect(),
             client: Client::new(settings, options),
             next_number: last.unwrap_or(0) + 1,
             handled: Vec::new(),
             settled: 0,
             restored: BTreeMap::new(),
+            alarms,
         }
     }
 
@@ -224,7 +248,15 @@ impl Device {
         self.settled = self.settled.max(noted);
     }
 
+    /// Everybody is honest here.
+    fn no_alarm(&self) {
+        let told = self.alarms.as_ref().map(|heard| heard.borrow().events.clone()).unwrap_or_default();
+        let alarm = told.iter().find(|event| matches!(event, KeyEvent::Alarm { .. }));
+        assert!(alarm.is_none(), "device {}: {alarm:?}", self.id);
+    }
+
     async fn hear(&mut self, event: Told) {
+        self.no_alarm();
         match event {
             Told::Message(message) => self.handle(*message).await,
             Told::Restored { ticket, id } => {
@@ -249,6 +281,7 @@ impl Device {
     }
 
     async fn handle(&mut self, inbound: Inbound) {
+        assert_eq!(inbound.encrypted, self.alarms.is_some(), "device {}: {inbound:?}", self.id);
         let text: String = serde_json::from_str(inbound.message.content.as_str()).expect("a string");
         let name = text.split(' ').next().and_then(|name| name.parse().ok()).expect("a name");
         self.log.write(&Event::Called(name));

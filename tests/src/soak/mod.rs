@@ -6,6 +6,7 @@
 
 pub mod devices;
 
+use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use tempfile::TempDir;
 
 use crate::frames::Device;
 use crate::history::{Counts, DeviceId, Event, Fault, History};
+use crate::keyed::{Own, Person, listed};
 use crate::soak::devices::peer_of;
 use crate::{ServerProcess, Settings, get, within};
 
@@ -37,12 +39,15 @@ pub struct Plan {
     pub client_kill_ms: std::ops::Range<u64>,
     /// All that is random.
     pub seed: u64,
+    /// Whether the peers have identities by key, so that everything is sealed.
+    pub keyed: bool,
 }
 
 impl Plan {
     /// 100 devices, the server killed every two to three seconds, client processes more often.
     pub fn new(seconds: u64, seed: u64) -> Self {
-        Self { seconds, devices: 100, devices_per_process: 5, server_kill_ms: 2_000..3_000, client_kill_ms: 500..2_500, seed }
+        let (server_kill_ms, client_kill_ms) = (2_000..3_000, 500..2_500);
+        Self { seconds, devices: 100, devices_per_process: 5, server_kill_ms, client_kill_ms, seed, keyed: false }
     }
 }
 
@@ -138,6 +143,7 @@ impl Soak<'_> {
             devices: devices.clone(),
             all: self.plan.devices,
             seed: self.random.u64(..),
+            keyed: self.plan.keyed,
         };
         let child = Command::new(self.binary).args(arguments.to_words()).stdin(Stdio::null()).spawn().expect("devices can be started");
         Process { devices, child }
@@ -155,11 +161,33 @@ impl Soak<'_> {
             }
         })
         .await;
+        if self.plan.keyed {
+            self.everybody_is_listed().await;
+        }
         // What is accepted now is on disk, and so is what was to be written before it: that they are known.
         let mut probe = Device::new("Probe", "probe");
         let mut client = probe.connect(self.server.port).await;
         client.send(1, &[probe.credential()], "1").await;
         client.accepted(1).await;
+    }
+
+    /// What is sealed before a device is on its peer's list is not for it.
+    async fn everybody_is_listed(&self) {
+        let peers: BTreeSet<_> = (0..self.plan.devices).map(|device| peer_of(device, self.plan.devices)).collect();
+        let mut asking = Own::new(&Person::new("Asking"), 1).register(self.server.port).await.unwrap();
+        within("every device to be listed", async {
+            loop {
+                let mut devices = 0;
+                for peer in &peers {
+                    devices += listed(&asking.list_of(devices::person(*peer).credential()).await.unwrap()).len();
+                }
+                if devices == self.plan.devices as usize {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        })
+        .await;
     }
 
     async fn kill_for(&mut self, time: Duration) -> (usize, usize) {

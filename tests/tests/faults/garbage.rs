@@ -43,7 +43,6 @@ fn every_frame(to: &Device) -> Vec<u8> {
             flags: 0,
             expire_after_ms: Varint(60_000),
             recipients: List(vec![to.credential()]),
-            revision: Varint(0),
             device_headers: List(vec![]),
             reply_to: None,
             subject: "\"test\"",
@@ -187,7 +186,7 @@ async fn misplaced_frames_get_their_codes() {
     let bad = Ended::Closed(Code::BadMessage.close_code());
     for frame in [
         Frame::Pong { origin_time_ms: 0, receive_time_ms: 0 },
-        Frame::Deliver { sequence: 1, entry: Rest(b"") },
+        Frame::Deliver { sequence: 1, header: &[], entry: Rest(b"") },
         Frame::Accepted { number: Varint(1), timestamp_ms: 0, exceptions: List(vec![]) },
         Frame::Trouble { code: 400, reason: "" },
     ] {

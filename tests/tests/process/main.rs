@@ -4,6 +4,7 @@
 mod configuration;
 mod find;
 mod http;
+mod keys;
 mod lifecycle;
 mod origin;
 mod refusals;

@@ -233,6 +233,12 @@ impl Device {
                         self.up.push(output);
                     }
                 }
+                Output::Prove { .. }
+                | Output::Seal { .. }
+                | Output::Unseal { .. }
+                | Output::Open { .. }
+                | Output::Keys(_)
+                | Output::LateHandled { .. } => panic!("nobody here has keys: {output:?}"),
                 Output::Event(event) => self.event(event),
             }
         }

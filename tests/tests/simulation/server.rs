@@ -50,7 +50,7 @@ pub(crate) struct Server {
     pub(crate) writing: Option<Batch>,
     pub(crate) wires: BTreeMap<ConnectionId, Wire>,
     large: VecDeque<Large>,
-    pub(crate) fetches: VecDeque<(msr_delivery::DeviceIndex, Vec<u64>)>,
+    pub(crate) fetches: VecDeque<(msr_delivery::DeviceIndex, Vec<msr_delivery::Wanted>)>,
     /// What every number said that came.
     pub(crate) offered: BTreeMap<MessageId, Text>,
     pub(crate) counts: Counts,
@@ -104,14 +104,17 @@ impl Server {
                     }
                     self.tell(connection, Down::Message(frame));
                 }
-                Effect::Entry { connection, arrival, entry } => {
-                    self.write(connection, &Frame::Deliver { sequence: arrival, entry: Rest(&entry) });
+                Effect::Entry { connection, arrival, entry, header } => {
+                    self.write(connection, &Frame::Deliver { sequence: arrival, header: &header, entry: Rest(&entry) });
                 }
-                Effect::Large { connection, arrival, sender, bytes } => {
-                    self.write(connection, &Frame::DeliverBegin { sequence: arrival, sender, total_bytes: Varint(u64::from(bytes)) });
+                Effect::Large { connection, arrival, sender, bytes, header } => {
+                    self.write(
+                        connection,
+                        &Frame::DeliverBegin { sequence: arrival, sender, total_bytes: Varint(u64::from(bytes)), header: &header },
+                    );
                     self.large.push_back(Large { connection, arrival, offset: 0 });
                 }
-                Effect::Fetch { device, arrivals } => self.fetches.push_back((device, arrivals)),
+                Effect::Fetch { device, wanted } => self.fetches.push_back((device, wanted)),
                 Effect::Version1 { .. } => panic!("nobody is here in version 1"),
                 Effect::Close { connection, code } => {
                     if let Some(wire) = self.wires.get_mut(&connection) {
@@ -280,10 +283,19 @@ impl Server {
             assert!(before.is_none_or(|before| before == text), "{id:?} was {before:?} and is {text:?}");
         }
         let live = BTreeSet::new();
-        let (recipients, subject) = (recipients.to_vec(), "\"s\"");
-        let offered =
-            Offered { number, flags, expire_after_ms, recipients, reply_to, subject, payload, live: &live, sayable_in_version_1: false };
-        self.exchange.offer(connection, &offered, now);
+        let offered = Offered {
+            number,
+            flags,
+            expire_after_ms,
+            recipients: recipients.to_vec(),
+            device_headers: Vec::new(),
+            reply_to,
+            subject: "\"s\"",
+            payload,
+            live: &live,
+            sayable_in_version_1: false,
+        };
+        self.exchange.offer(connection, &offered, &msr_delivery::NoLists, now);
     }
 
     /// The next piece of some large entry.

@@ -56,8 +56,11 @@ pub(super) const STEPS: &[Step] = &[
         needs: &[Need::Lints, Need::Package],
         after: &[],
         run: |checkout, _| {
-            let mut clippy = checkout.cargo_locked(&["clippy", "--package", "msgsrouter", "--all-targets"]);
-            process::run(clippy.args(["--target", "wasm32-unknown-unknown", "--", "--deny", "warnings"]))
+            let modules: [&[&str]; 3] = [&["msgsrouter"], &["msgsrouter-keys"], &["msgsrouter-keys", "--features", "encryption"]];
+            modules.iter().try_for_each(|module| {
+                let mut clippy = checkout.cargo_locked(&["clippy", "--all-targets"]);
+                process::run(clippy.arg("--package").args(*module).args(["--target", "wasm32-unknown-unknown", "--", "--deny", "warnings"]))
+            })
         },
     },
     Step {
@@ -68,6 +71,16 @@ pub(super) const STEPS: &[Step] = &[
         run: |checkout, _| {
             let mut doc = checkout.cargo_locked(&["doc", "--workspace", "--no-deps", "--all-features"]);
             process::run(doc.env("RUSTDOCFLAGS", "--deny warnings"))
+        },
+    },
+    Step {
+        name: "vectors",
+        what: "the vectors of identities by key, computed a second time by OpenSSL",
+        needs: &[Need::OpenSsl],
+        after: &[],
+        run: |checkout, _| {
+            let script = checkout.path("crypto/tests/vectors/check.py");
+            process::run(Command::new(tools::python_with_openssl(checkout)).arg("-B").arg(script))
         },
     },
     Step {
@@ -97,7 +110,15 @@ pub(super) const STEPS: &[Step] = &[
         needs: &[Need::CCompiler, Need::Package, Need::Faults],
         after: &["server"],
         run: |checkout, _| {
-            let mut test = checkout.cargo_locked(&["test", "--workspace", "--exclude", "msgsrouter", "--all-features"]);
+            let mut test = checkout.cargo_locked(&[
+                "test",
+                "--workspace",
+                "--exclude",
+                "msgsrouter",
+                "--exclude",
+                "msgsrouter-keys",
+                "--all-features",
+            ]);
             process::run(with_server(checkout, &mut test))
         },
     },

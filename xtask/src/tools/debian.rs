@@ -24,7 +24,7 @@ impl Program {
 pub(super) const C_COMPILER: Program = Program::new("cc", "build-essential", "compiles the TLS library of the server");
 pub(super) const CHROMIUM: Program = Program::new("chromium", "chromium", "runs the tests of the page");
 pub(super) const CHROMIUM_DRIVER: Program = Program::new("chromedriver", "chromium-driver", "drives the browser for wasm-pack");
-pub(super) const PYTHON: Program = Program::new("python3", "python3", "runs the WebSocket cases");
+pub(super) const PYTHON: Program = Program::new("python3", "python3", "runs the WebSocket cases and computes vectors");
 pub(super) const PYTHON_VENV: Program = Program {
     proof: &["-c", "import ensurepip, venv"],
     ..Program::new("python3", "python3-venv", "keeps them apart from the Python of the system")

@@ -9,7 +9,7 @@ mod rust;
 use anyhow::Result;
 
 pub(crate) use crate::tools::node::install_packages;
-pub(crate) use crate::tools::python::kosoku;
+pub(crate) use crate::tools::python::{kosoku, python_with_openssl};
 
 use crate::checkout::Checkout;
 
@@ -28,6 +28,8 @@ pub(crate) enum Need {
     Browser,
     /// Autobahn's WebSocket cases, and Python for them.
     WebSocketCases,
+    /// OpenSSL, and Python for it.
+    OpenSsl,
     /// strace and faketime. Tests that need them are skipped where they are not.
     Faults,
     /// cargo-fuzz.
@@ -45,7 +47,7 @@ pub(crate) fn ensure(checkout: &Checkout, needs: &[Need]) -> Result<()> {
     if needed(Need::Browser) {
         programs.extend([debian::CHROMIUM, debian::CHROMIUM_DRIVER]);
     }
-    if needed(Need::WebSocketCases) {
+    if needed(Need::WebSocketCases) || needed(Need::OpenSsl) {
         programs.extend([debian::PYTHON, debian::PYTHON_VENV]);
     }
     debian::ensure(checkout, &programs)?;
@@ -65,6 +67,9 @@ pub(crate) fn ensure(checkout: &Checkout, needs: &[Need]) -> Result<()> {
     }
     if needed(Need::WebSocketCases) {
         python::ensure_kosoku(checkout)?;
+    }
+    if needed(Need::OpenSsl) {
+        python::ensure_openssl(checkout)?;
     }
     if needed(Need::Fuzz) {
         crates::ensure(checkout, &crates::cargo_fuzz())?;

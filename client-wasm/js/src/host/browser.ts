@@ -1,15 +1,55 @@
-/** What a browser has: the module beside the script, and a WebSocket of its own. */
+/** What a browser has: the modules beside the script, workers, and a WebSocket of its own. */
 
+import type * as Encryption from 'msgsrouter-encryption';
+import type * as Identity from 'msgsrouter-identity';
 import load from 'msgsrouter-wasm';
 import { invalid } from '../error.ts';
-import type { InitSource } from '../init.ts';
+import type { ModuleSource } from '../init.ts';
+import type { Job, Outcome } from '../keys/job.ts';
+import { sourceOf } from '../modules.ts';
 import { IndexedDbStores } from '../store/indexed-db.ts';
 import { MemoryStores } from '../store/memory.ts';
 import type { Stores } from '../store/store.ts';
 
 /** Loads the WebAssembly, by default from the file beside this one. */
-export async function loadWasm(source?: InitSource): Promise<void> {
-  await load(source === undefined ? undefined : { module_or_path: source });
+export async function loadWasm(source?: ModuleSource): Promise<void> {
+  await load(from(source));
+}
+
+/** Loads what derives keys. */
+export async function loadIdentity(source?: ModuleSource): Promise<typeof Identity> {
+  const bindings = await import('msgsrouter-identity');
+  await bindings.default({ module_or_path: source ?? identityAddress() });
+  return bindings;
+}
+
+/** Loads what encrypts. */
+export async function loadEncryption(source?: ModuleSource): Promise<typeof Encryption> {
+  const bindings = await import('msgsrouter-encryption');
+  await bindings.default(from(source));
+  return bindings;
+}
+
+/** Named here alone, for the page and its worker: webpack loses what both of them name. */
+function identityAddress(): URL {
+  return new URL('./identity_bg.wasm', import.meta.url);
+}
+
+/** Does a job in a worker; rejects where none can be had. */
+export async function inWorker(job: Job): Promise<Outcome> {
+  const [script, given] = [sourceOf('worker'), sourceOf('identity') ?? identityAddress()];
+  const source = given instanceof URL ? given.href : given;
+  // As bundlers want to read it.
+  const worker = script ? new Worker(script, { type: 'module' }) : new Worker(new URL('./identity-worker.js', import.meta.url), { type: 'module' });
+  try {
+    return await new Promise((resolve, reject) => {
+      worker.onmessage = ({ data }) => (data ? resolve(data) : reject(data));
+      worker.onerror = reject;
+      worker.postMessage({ job, source });
+    });
+  } finally {
+    worker.terminate();
+  }
 }
 
 /** Opens a WebSocket, or throws what the constructor throws. */
@@ -32,4 +72,8 @@ export function whyNoSocket(): string | undefined {
 /** A page runs as long as it is open. */
 export function keepRunning(): () => void {
   return () => {};
+}
+
+function from(source: ModuleSource | undefined): { module_or_path: ModuleSource } | undefined {
+  return source === undefined ? undefined : { module_or_path: source };
 }

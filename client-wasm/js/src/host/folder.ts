@@ -1,6 +1,6 @@
 /** Keeps records in a folder, for the processes of one machine: a journal and a lock for each that runs at one time. */
 
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OUTGOING, SLOTS, type Store, type Stores } from '../store/store.ts';
 import { Journal, readJournal } from './journal.ts';
@@ -8,6 +8,7 @@ import { isHeld, take, type Held } from './lock-file.ts';
 
 /** Nobody else's business. */
 const MODE = 0o700;
+const JOURNAL = '.journal';
 
 /** The stores in one folder. */
 export class FolderStores implements Stores {
@@ -39,6 +40,11 @@ export class FolderStores implements Stores {
     return undefined;
   }
 
+  async has(credential: string): Promise<boolean> {
+    const names = await readdir(this.#path).catch(() => []);
+    return names.some((name) => name.startsWith(`${credential}-`) && name.endsWith(JOURNAL));
+  }
+
   async #store(name: string, held: Held): Promise<Store> {
     try {
       const { journal, rows, damage } = await Journal.open(this.#journal(name));
@@ -58,6 +64,6 @@ export class FolderStores implements Stores {
   }
 
   #journal(name: string): string {
-    return join(this.#path, `${name}.journal`);
+    return join(this.#path, `${name}${JOURNAL}`);
   }
 }

@@ -46,3 +46,14 @@ declare module 'node:process' {
   export const pid: number;
   export function kill(pid: number, signal: 0): true;
 }
+
+declare module 'node:worker_threads' {
+  export class Worker {
+    constructor(path: string, options: { workerData: unknown });
+    once(event: 'message', listener: (message: any) => void): this;
+    once(event: 'error' | 'exit', listener: (reason: unknown) => void): this;
+    terminate(): Promise<unknown>;
+  }
+  export const workerData: unknown;
+  export const parentPort: { postMessage(message: unknown): void };
+}

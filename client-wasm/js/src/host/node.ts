@@ -1,11 +1,16 @@
-/** What Node has: the module on disk, folders, and the global WebSocket (Node 22) or that of the package `ws`. */
+/** What Node has: the modules on disk, folders, worker threads, and the global WebSocket (Node 22) or that of the package `ws`. */
 
+import type * as Encryption from 'msgsrouter-encryption';
+import type * as Identity from 'msgsrouter-identity';
 import load, { initSync } from 'msgsrouter-wasm';
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { env } from 'node:process';
-import type { InitSource } from '../init.ts';
+import { Worker } from 'node:worker_threads';
+import type { ModuleSource } from '../init.ts';
+import type { Job, Outcome } from '../keys/job.ts';
+import { isBytes } from '../spell.ts';
 import { MemoryStores } from '../store/memory.ts';
 import type { Stores } from '../store/store.ts';
 import { FolderStores } from './folder.ts';
@@ -17,7 +22,7 @@ declare function require(name: 'ws'): {
 };
 
 /** Loads the WebAssembly, by default from disk. */
-export async function loadWasm(source?: InitSource): Promise<void> {
+export async function loadWasm(source?: ModuleSource): Promise<void> {
   if (source === undefined) loadWasmNow();
   else await load({ module_or_path: source });
 }
@@ -25,6 +30,34 @@ export async function loadWasm(source?: InitSource): Promise<void> {
 /** Loads the WebAssembly from disk before it returns. */
 export function loadWasmNow(): void {
   initSync({ module: readFileSync(`${__dirname}/msgsrouter_bg.wasm`) });
+}
+
+/** Loads what derives keys. */
+export async function loadIdentity(source?: ModuleSource): Promise<typeof Identity> {
+  const bindings = await import('msgsrouter-identity');
+  bindings.initSync({ module: await compiled(source, 'identity') });
+  return bindings;
+}
+
+/** Loads what encrypts. */
+export async function loadEncryption(source?: ModuleSource): Promise<typeof Encryption> {
+  const bindings = await import('msgsrouter-encryption');
+  bindings.initSync({ module: await compiled(source, 'encryption') });
+  return bindings;
+}
+
+/** Does a job in a worker; rejects where none can be had. */
+export async function inWorker(job: Job): Promise<Outcome> {
+  const worker = new Worker(`${__dirname}/identity-worker.cjs`, { workerData: job });
+  try {
+    return await new Promise((resolve, reject) => {
+      worker.once('message', resolve);
+      worker.once('error', reject);
+      worker.once('exit', reject);
+    });
+  } finally {
+    await worker.terminate();
+  }
 }
 
 /** Opens a WebSocket, or throws what the constructor throws. */
@@ -63,4 +96,11 @@ const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 export function keepRunning(): () => void {
   const timer = setInterval(() => {}, LONGEST_TIMEOUT_MS);
   return () => clearInterval(timer);
+}
+
+/** A module, or its bytes, by default from disk. */
+async function compiled(source: ModuleSource | undefined, name: string): Promise<BufferSource | WebAssembly.Module> {
+  if (source === undefined) return readFileSync(`${__dirname}/${name}_bg.wasm`);
+  if (source instanceof WebAssembly.Module || isBytes(source)) return source;
+  return (source instanceof Response ? source : await fetch(source)).arrayBuffer();
 }

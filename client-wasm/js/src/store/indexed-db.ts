@@ -32,6 +32,13 @@ export class IndexedDbStores implements Stores {
     return undefined;
   }
 
+  async has(credential: string): Promise<boolean> {
+    const records = (await this.#opened()).transaction(RECORDS).objectStore(RECORDS);
+    const slots = Array.from({ length: SLOTS }, (_, number) => ofProfile(profileOf(credential, number)));
+    const counts = await Promise.all(slots.map((range) => answer(records.count(range))));
+    return counts.some((count) => count > 0);
+  }
+
   async #store(slot: Slot): Promise<Store> {
     const { profile } = slot;
     try {
@@ -93,10 +100,14 @@ function openDatabase(onClose: () => void): Promise<IDBDatabase> {
 
 async function read(database: IDBDatabase, profile: string): Promise<Row[]> {
   const records = database.transaction(RECORDS).objectStore(RECORDS);
-  // Arrays sort behind strings: all keys of the profile, and no other's.
-  const range = IDBKeyRange.bound([profile], [profile, []]);
+  const range = ofProfile(profile);
   const [keys, values] = await Promise.all([answer(records.getAllKeys(range)), answer(records.getAll(range))]);
   return keys.map((key, index) => [(key as [string, string])[1], values[index]]);
+}
+
+/** All keys of the profile, and no other's: arrays sort behind strings. */
+function ofProfile(profile: string): IDBKeyRange {
+  return IDBKeyRange.bound([profile], [profile, []]);
 }
 
 function write(database: IDBDatabase, profile: string, changes: Change[], strict: boolean): Promise<void> {

@@ -3,24 +3,36 @@
 import type { Session } from 'msgsrouter-wasm';
 import { CODE, MsrError } from '../error.ts';
 import { MemoryStores } from './memory.ts';
-import type { Change, Store } from './store.ts';
+import { KEYS, type Change, type Row, type Store } from './store.ts';
 
 const ENTROPY_BYTES = 32;
 
-/** What keeps the records of one session. */
+/** What keeps the records of one session, and of the keys of its device. */
 export class Keeper {
   #session: () => Session | undefined;
   #open: (credential: string) => Promise<Store>;
+  #keys: (rows: Row[]) => void;
   #trouble: (error: MsrError) => void;
   #store: Store | undefined;
   #memory = new MemoryStores();
   #queue = Promise.resolve();
   #waiting = 0;
+  /** Stores that were asked for and are not open yet. */
+  #opening = 0;
 
-  /** `open` gives the store of a peer; that it cannot, and what else goes wrong, is told to `trouble`. */
-  constructor(session: () => Session | undefined, open: (credential: string) => Promise<Store>, trouble: (error: MsrError) => void) {
+  /**
+   * `open` gives the store of a peer, and `keys` gets what it has of keys before the session gets the rest; that it cannot
+   * be opened, and what else goes wrong, is told to `trouble`.
+   */
+  constructor(
+    session: () => Session | undefined,
+    open: (credential: string) => Promise<Store>,
+    keys: (rows: Row[]) => void,
+    trouble: (error: MsrError) => void,
+  ) {
     this.#session = session;
     this.#open = open;
+    this.#keys = keys;
     this.#trouble = trouble;
   }
 
@@ -36,22 +48,36 @@ export class Keeper {
 
   /** Opens the store of a peer, and hands over what it has. */
   restore(credential: string): void {
+    this.#opening++;
     this.#next(async () => {
-      await this.#store?.close();
-      this.#store = await this.#open(credential).catch((error) => this.#inMemory(credential, error));
+      try {
+        await this.#store?.close();
+        this.#store = await this.#open(credential).catch((error) => this.#inMemory(credential, error));
+      } finally {
+        this.#opening--;
+      }
       const { rows, damage } = this.#store;
       if (damage) this.#trouble(new MsrError(CODE.DAMAGED, `What was kept on this device is damaged: ${damage}`));
-      this.#session()?.restored(credential, rows, crypto.getRandomValues(new Uint8Array(ENTROPY_BYTES)));
+      const isOfKeys = ([key]: Row) => key.startsWith(KEYS);
+      this.#keys(rows.filter(isOfKeys));
+      this.#session()?.restored(credential, rows.filter((row) => !isOfKeys(row)), crypto.getRandomValues(new Uint8Array(ENTROPY_BYTES)));
     });
   }
 
-  /** Keeps changes, and says when they are kept, or why they are not. */
+  /** Keeps changes of the session, and tells it when they are kept, or why they are not. */
   persist(ticket: number, changes: Change[], strict: boolean): void {
-    this.#next(async () => {
-      const reason = await this.#apply(changes, strict);
+    this.#keep(changes, strict, (reason) => {
       if (reason === undefined) this.#session()?.persisted(ticket);
       else this.#session()?.persistFailed(ticket, reason);
     });
+  }
+
+  /**
+   * Keeps changes of keys, and says when they are kept, or why they are not. While another store is being opened they are of
+   * a peer that was left, whose keys end with that: they are dropped, for in that store they would replace another peer's.
+   */
+  keep(changes: Change[], strict: boolean, done: (reason?: string) => void): void {
+    if (this.#opening === 0) this.#keep(changes, strict, done);
   }
 
   /** Lets go of the store, once all is kept. */
@@ -60,6 +86,10 @@ export class Keeper {
       await this.#store?.close();
       this.#store = undefined;
     });
+  }
+
+  #keep(changes: Change[], strict: boolean, done: (reason?: string) => void): void {
+    this.#next(async () => done(await this.#apply(changes, strict)));
   }
 
   async #apply(changes: Change[], strict: boolean): Promise<string | undefined> {

@@ -13,4 +13,8 @@ export class MemoryStores implements Stores {
   }
 
   async abandoned(): Promise<undefined> {}
+
+  async has(credential: string): Promise<boolean> {
+    return this.#peers.has(credential);
+  }
 }

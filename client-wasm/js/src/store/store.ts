@@ -9,6 +9,9 @@ export const OUTGOING = 'out:';
 /** The key of who this device is and how far its numbers have gone. All other keys are the session's own affair. */
 export const IDENTITY = 'identity';
 
+/** The key of what the keys of this device keep begins so. */
+export const KEYS = 'key:';
+
 /** How many devices of one peer are told apart here: as many pages, or processes, at one time. */
 export const SLOTS = 16;
 
@@ -33,6 +36,8 @@ export interface Stores {
   open(credential: string): Promise<Store>;
   /** One that nobody has open and whose outbox is not empty: whoever filled it is gone. */
   abandoned(credential: string): Promise<Store | undefined>;
+  /** Whether that peer was ever here. */
+  has(credential: string): Promise<boolean>;
 }
 
 /** Takes over changes. */

@@ -16,8 +16,9 @@ use super::connection::Connection;
 use super::ending::Ending;
 use super::place::Place;
 use super::queue::Due;
-use super::{Rate, Shared, Text, limits};
+use super::{Rate, Rules, Shared, Text, limits};
 use crate::delivery::StoredQueues;
+use crate::keys::StoredKeys;
 use crate::store::PeerStore;
 
 /// What the clock of a test says.
@@ -33,19 +34,25 @@ struct Room {
 
 impl Room {
     fn new() -> Self {
-        Self::with_rate(Rate::default())
+        Self::with_rules(Rules::default())
     }
 
     fn with_rate(rate: Rate) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        Self { shared: Self::open(&folder, rate), folder }
+        Self::with_rules(Rules { rate, ..Rules::default() })
     }
 
-    fn open(folder: &tempfile::TempDir, rate: Rate) -> Arc<Shared> {
+    fn with_rules(rules: Rules) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { shared: Self::open(&folder, rules), folder }
+    }
+
+    fn open(folder: &tempfile::TempDir, rules: Rules) -> Arc<Shared> {
         let store = PeerStore::open(folder.path(), TTL, NOW_MS).unwrap();
         let (messages, recovered) = MemoryDisk::new().open();
         let queues = StoredQueues::on(Box::new(messages), recovered, || NOW_MS).unwrap();
-        Arc::new(Shared::new(store, queues, rate))
+        let keys = StoredKeys::open(folder.path()).unwrap();
+        let lists = Arc::new(keys.lists().clone());
+        Arc::new(Shared::new(store, queues, keys, rules, lists))
     }
 
     /// The server stops and starts again.
@@ -53,7 +60,7 @@ impl Room {
         let Self { shared, folder } = self;
         assert_eq!(Arc::strong_count(&shared), 1, "all connections are gone");
         drop(shared);
-        Self { shared: Self::open(&folder, Rate::default()), folder }
+        Self { shared: Self::open(&folder, Rules::default()), folder }
     }
 
     fn connect(&self) -> Client {

@@ -11,6 +11,7 @@ use msr_protocol::{Code, Credential};
 use tokio::time::Instant;
 use tracing::{debug, info, trace};
 
+use super::keys::ByKey;
 use super::limits;
 use super::sending::Act;
 use super::uploads::Uploads;
@@ -28,6 +29,12 @@ pub(in crate::switch) struct Connection {
     pub(super) place: Option<Place>,
     /// Who is registered.
     pub(super) registered: Option<Credential>,
+    /// Its keys, when it has registered by key.
+    pub(super) by_key: Option<ByKey>,
+    /// What a proof must cover; used once.
+    pub(super) nonce: Option<[u8; 32]>,
+    /// Shared by the requests of this connection that wait for the disk.
+    pub(super) requests: Arc<()>,
     pub(super) uploads: Uploads,
     pub(super) allowance: Allowance,
     id: u64,
@@ -37,13 +44,16 @@ impl Connection {
     pub(in crate::switch) fn admit(shared: &Arc<Shared>, place: Option<Place>) -> Self {
         let queue = Arc::new(SendQueue::new(Arc::clone(&shared.pool)));
         let id = shared.take_in(Wire::Frames(Arc::clone(&queue)));
-        let connection = Self {
+        let mut connection = Self {
             shared: Arc::clone(shared),
             queue,
             place,
             registered: None,
+            by_key: None,
+            nonce: None,
+            requests: Arc::default(),
             uploads: Uploads::new(shared.uploads.clone()),
-            allowance: Allowance::new(shared.rate, Instant::now()),
+            allowance: Allowance::new(shared.rules.rate, Instant::now()),
             id,
         };
         connection.challenge();
@@ -123,6 +133,7 @@ impl Connection {
                 self.end(Ending::Bye);
                 return ControlFlow::Break(());
             }
+            Frame::PutList { .. } | Frame::GetLists { .. } | Frame::PutKeys { .. } | Frame::Claim { .. } => self.hear_of_keys(&frame)?,
             Frame::Hello { .. } => return self.break_off(Code::DuplicateRegistration),
             Frame::Challenge { .. }
             | Frame::Welcome { .. }
@@ -138,7 +149,11 @@ impl Connection {
             | Frame::Realtime { .. }
             | Frame::Found { .. }
             | Frame::Devices { .. }
-            | Frame::Trouble { .. } => return self.break_off(Code::BadMessage),
+            | Frame::Trouble { .. }
+            | Frame::ListPut { .. }
+            | Frame::Lists { .. }
+            | Frame::Keys { .. }
+            | Frame::Claimed { .. } => return self.break_off(Code::BadMessage),
         }
         ControlFlow::Continue(())
     }

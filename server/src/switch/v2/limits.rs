@@ -14,6 +14,9 @@ pub const KEYWORD_BYTES: usize = 1_024;
 /// The largest body of a realtime message: it goes out in one frame.
 pub const REALTIME_BYTES: usize = 2 * msr_delivery::limits::PIECE_BYTES as usize;
 
+/// How many headers a sealed message may have for each peer: as many as devices may stand on a list.
+pub const HEADERS_PER_PEER: usize = 64;
+
 /// While so much waits to be written to a connection, it is not read: more than its window of entries, so that only
 /// answers it does not read can make it so.
 pub const READ_PAUSE_BYTES: usize = 2 * 1024 * 1024;

@@ -11,11 +11,11 @@ use crate::delivery::{Line, Outgoing};
 use crate::switch::ending::Ending;
 use crate::switch::queue::{Item, SendQueue};
 
-/// What a `Deliver` frame has before its entry.
-const DELIVER_BYTES: usize = HEADER_BYTES + size_of::<u64>();
+/// What a `Deliver` frame has before its entry at most, but for the header itself.
+const DELIVER_BYTES: usize = HEADER_BYTES + size_of::<u64>() + 3;
 
-/// What a `DeliverBegin` frame takes at most.
-const BEGIN_BYTES: usize = HEADER_BYTES + size_of::<u64>() + 16 + 10;
+/// What a `DeliverBegin` frame takes at most, but for the header itself.
+const BEGIN_BYTES: usize = DELIVER_BYTES + 16 + 10;
 
 impl Item for Outgoing {
     const BATCH_BYTES: usize = limits::BATCH_BYTES;
@@ -23,8 +23,8 @@ impl Item for Outgoing {
     fn bytes(&self) -> usize {
         match self {
             Self::Frame(frame) => frame.len(),
-            Self::Entry { entry, .. } => DELIVER_BYTES + entry.len(),
-            Self::Large(_) => BEGIN_BYTES,
+            Self::Entry { entry, header, .. } => DELIVER_BYTES + header.len() + entry.len(),
+            Self::Large { header, .. } => BEGIN_BYTES + header.len(),
         }
     }
 }
@@ -39,10 +39,10 @@ impl Outgoing {
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         match self {
             Self::Frame(frame) => out.extend_from_slice(frame),
-            Self::Entry { arrival, entry } => Frame::Deliver { sequence: *arrival, entry: Rest(entry) }.write(out),
-            Self::Large(large) => {
+            Self::Entry { arrival, entry, header } => Frame::Deliver { sequence: *arrival, header, entry: Rest(entry) }.write(out),
+            Self::Large { large, header } => {
                 let (sequence, total_bytes) = (large.arrival, Varint(u64::from(large.bytes)));
-                Frame::DeliverBegin { sequence, sender: large.sender, total_bytes }.write(out);
+                Frame::DeliverBegin { sequence, sender: large.sender, total_bytes, header }.write(out);
             }
         }
     }

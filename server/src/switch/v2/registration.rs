@@ -2,40 +2,44 @@
 
 use std::sync::Arc;
 
+use msr_crypto::{PublicKey, account_key_of, verify_proof};
 use msr_delivery::{Greeting, Welcomed, limits as queue_limits};
 use msr_protocol::limits::{LOCATION_BYTES, PEER_FIELD_BYTES};
-use msr_protocol::v2::{Frame, Varint};
+use msr_protocol::v2::{Frame, PeerDevice, Varint};
 use msr_protocol::{Code, Credential, JsonText, Location, Peer, spell};
 use ring::rand::SecureRandom as _;
 use tokio::time::Instant;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::connection::Connection;
+use super::keys::ByKey;
 use super::limits;
 use super::line::encoded;
 use crate::delivery::Line;
-use crate::store::Profile;
-use crate::switch::limits as switch_limits;
+use crate::store::{Identity, Profile};
 use crate::switch::registry::Online;
+use crate::switch::{Identities, limits as switch_limits};
 
 /// What the server calls itself.
 const SERVER_NAME: &str = "msgsrouter";
 
 /// A `Hello`, its words checked.
-struct Hello {
+struct Hello<'a> {
     credential: Credential,
     peer: Peer,
     greeting: Greeting,
+    proof: &'a [u8],
 }
 
 impl Connection {
     /// The first frame of the server.
-    pub(super) fn challenge(&self) {
+    pub(super) fn challenge(&mut self) {
         let mut nonce = [0; 32];
         // It fails only where the system has no randomness yet: later it has.
         if self.shared.random.fill(&mut nonce).is_err() {
             return self.refuse(Code::GoingAway);
         }
+        self.nonce = Some(nonce);
         self.answer(&Frame::Challenge { nonce, time_ms: (self.shared.clock)(), server: SERVER_NAME });
     }
 
@@ -62,7 +66,8 @@ impl Connection {
     fn try_register(&mut self, hello: &Frame<'_>, origin_time_ms: i64, received_ms: i64, received: Instant) -> Result<(), Code> {
         let mut fresh_epoch = [0; 8];
         self.shared.random.fill(&mut fresh_epoch).map_err(|_| Code::GoingAway)?;
-        let Hello { credential, mut peer, greeting } = read(hello, u64::from_le_bytes(fresh_epoch))?;
+        let Hello { credential, mut peer, greeting, proof } = read(hello, u64::from_le_bytes(fresh_epoch))?;
+        let by_key = self.prove(&peer, PeerDevice { peer: credential, device: greeting.device }, proof)?;
         if let Some(place) = &self.place {
             place.fill_in(&mut peer.location);
         }
@@ -93,12 +98,40 @@ impl Connection {
         }
         self.registered = Some(credential);
         self.shared.counters.registered.add(1);
-        info!(%credential, name = ?profile.name.as_str(), device = %hex::encode(greeting.device), "registered");
+        let is_by_key = by_key.is_some();
+        info!(%credential, name = ?profile.name.as_str(), device = %hex::encode(greeting.device), is_by_key, "registered");
+        if let Some(by_key) = &by_key {
+            self.tell_of_keys(by_key);
+        }
+        self.by_key = by_key;
         Ok(())
+    }
+
+    /// Whether the device is the peer's. Of an identity by MD5 its words are all the proof there is.
+    fn prove(&mut self, peer: &Peer, of: PeerDevice, proof: &[u8]) -> Result<Option<ByKey>, Code> {
+        let nonce = self.nonce.take().ok_or(Code::InvalidRegistration)?;
+        let secret = match Identity::of(&peer.secret) {
+            Identity::Md5 if self.shared.rules.identities == Identities::Key => return Err(Code::KeyRequired),
+            Identity::Md5 => return Ok(None),
+            Identity::Key(secret) => secret,
+        };
+        let verified = verify_proof(proof, &nonce, of.peer, secret.as_str(), of.device).map_err(|error| {
+            info!(%error, "the proof does not hold");
+            error.code()
+        })?;
+        if !self.shared.rules.names.has(&verified.host) {
+            warn!(host = ?verified.host, "the proof names another server: name this one in HOSTS if it is meant");
+            return Err(Code::WrongHost);
+        }
+        if self.shared.keys.lists().get(of.peer).is_some_and(|list| list.is_revoked(of.device)) {
+            return Err(Code::DeviceRevoked);
+        }
+        let device_key = PublicKey::from_bytes(&verified.enrolment.device_key).ok_or(Code::InvalidRegistration)?;
+        Ok(Some(ByKey { of, device_key, secret }))
     }
 }
 
-fn read(hello: &Frame<'_>, fresh_epoch: u64) -> Result<Hello, Code> {
+fn read<'a>(hello: &Frame<'a>, fresh_epoch: u64) -> Result<Hello<'a>, Code> {
     let Frame::Hello {
         credential,
         device,
@@ -112,16 +145,16 @@ fn read(hello: &Frame<'_>, fresh_epoch: u64) -> Result<Hello, Code> {
         queue_epoch,
         start,
         handled,
-        signature,
+        proof,
         time_ms: _,
     } = hello
     else {
         return Err(Code::InvalidRegistration);
     };
     let secret = string(secret)?;
-    // A secret that is a public key needs a signature; nobody gives one here yet.
     let is_md5 = secret.as_str().len() == 34 && secret.as_str()[1..33].bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    if !is_md5 || !signature.is_empty() || device_name.len() > limits::DEVICE_NAME_BYTES {
+    let is_proved = if is_md5 { proof.is_empty() } else { account_key_of(secret.as_str()).is_some() };
+    if !is_proved || device_name.len() > limits::DEVICE_NAME_BYTES {
         return Err(Code::InvalidRegistration);
     }
     let peer = Peer { name: string(name)?, email: string(email)?, secret, location: object(location)?, publish: *publish };
@@ -138,7 +171,7 @@ fn read(hello: &Frame<'_>, fresh_epoch: u64) -> Result<Hello, Code> {
         handled: *handled,
         fresh_epoch,
     };
-    Ok(Hello { credential: *credential, peer, greeting })
+    Ok(Hello { credential: *credential, peer, greeting, proof })
 }
 
 /// A JSON string, not too long, as JavaScript spells it.

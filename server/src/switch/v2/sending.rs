@@ -3,25 +3,18 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use msr_delivery::{DeviceKey, Offered};
-use msr_protocol::v2::{Delivery, Frame, List, MessageId, Rest, Varint, frames};
+use msr_delivery::{ConnectionId, DeviceKey, Exchange, Lists, Now, Offered};
+use msr_protocol::v2::{Delivery, DeviceHeader, Frame, List, MessageId, Rest, Varint, flags, frames};
 use msr_protocol::{Code, Credential};
 use tokio::time::Instant;
 
 use super::connection::Connection;
+use super::headers;
 use super::limits;
 use super::uploads::Trouble;
 use super::version_1::can_be_said;
 use crate::delivery::Version1 as _;
 use crate::switch::limits as switch_limits;
-
-/// Bits of the flags of a message.
-pub(super) mod flags {
-    /// Never queued.
-    pub(in super::super) const REALTIME: u8 = 1;
-    /// The payload is bytes, not JSON.
-    pub(in super::super) const BYTES: u8 = 4;
-}
 
 /// Something that a device does to the queues. What one WebSocket message brings is done together.
 pub(super) enum Act<'a> {
@@ -36,11 +29,23 @@ pub(super) struct Message<'a> {
     flags: u8,
     expire_after_ms: u64,
     recipients: Vec<Credential>,
+    device_headers: Vec<DeviceHeader<'a>>,
     reply_to: Option<MessageId>,
     subject: &'a str,
     payload: &'a [u8],
     live: BTreeSet<Credential>,
     sayable_in_version_1: bool,
+}
+
+impl Message<'_> {
+    fn offer(self, connection: ConnectionId, exchange: &mut Exchange, lists: &dyn Lists, now: Now) {
+        let Self { number, flags, expire_after_ms, recipients, device_headers, reply_to, subject, payload, live, sayable_in_version_1 } =
+            self;
+        let live = &live;
+        let offered =
+            Offered { number, flags, expire_after_ms, recipients, device_headers, reply_to, subject, payload, live, sayable_in_version_1 };
+        exchange.offer(connection, &offered, lists, now);
+    }
 }
 
 impl Connection {
@@ -58,12 +63,7 @@ impl Connection {
                     Act::Retire(device) => exchange.retire_own(connection, device, now),
                     Act::Offer(message) => {
                         offered += 1;
-                        let Message { number, flags, expire_after_ms, recipients, reply_to, subject, payload, live, sayable_in_version_1 } =
-                            message;
-                        let live = &live;
-                        let message =
-                            Offered { number, flags, expire_after_ms, recipients, reply_to, subject, payload, live, sayable_in_version_1 };
-                        exchange.offer(connection, &message, now);
+                        message.offer(connection, exchange, &*self.shared.lists, now);
                     }
                 }
             }
@@ -73,20 +73,19 @@ impl Connection {
 
     /// A message came.
     pub(super) fn send<'a>(&mut self, sender: Credential, frame: Frame<'a>, acts: &mut Vec<Act<'a>>) {
-        let Frame::Send { number, flags, expire_after_ms, recipients, device_headers, reply_to, subject, payload, revision: _ } = frame
-        else {
+        let Frame::Send { number, flags, expire_after_ms, recipients, device_headers, reply_to, subject, payload } = frame else {
             return;
         };
         let (number, recipients, payload) = (number.0, recipients.0, payload.0);
         let cost = 1 + recipients.len() / switch_limits::COPIES_PER_COST;
         self.allowance.spend(u32::try_from(cost).unwrap_or(u32::MAX), 0);
-        // Nobody would get them.
-        if !device_headers.0.is_empty() {
-            return self.reject(number, Code::InvalidArgument);
-        }
+        let realtime = flags & flags::REALTIME != 0;
+        let Some(device_headers) = headers::check(flags, &recipients, device_headers.0, reply_to, subject) else {
+            let (code, reason) = (Code::InvalidArgument, "not sealed as it must be");
+            return if realtime { self.trouble(code, reason) } else { self.reject(number, code) };
+        };
         let live = self.live(sender, &recipients);
         let sayable_in_version_1 = !live.is_empty() && can_be_said(flags, subject, payload);
-        let realtime = flags & flags::REALTIME != 0;
         if realtime && subject.len() + payload.len() > limits::REALTIME_BYTES {
             return self.trouble(Code::TooLarge, "a realtime message is too large");
         }
@@ -105,6 +104,7 @@ impl Connection {
             flags,
             expire_after_ms,
             recipients,
+            device_headers,
             reply_to,
             subject,
             payload,
@@ -122,7 +122,6 @@ impl Connection {
                 flags: 0,
                 expire_after_ms: Varint(0),
                 recipients: List(Vec::new()),
-                revision: Varint(0),
                 device_headers: List(Vec::new()),
                 reply_to: None,
                 subject: "\"\"",

@@ -239,7 +239,7 @@ fn join(batch: &mut Vec<Outgoing>, transfers: &mut Transfers) -> (Vec<u8>, Optio
     let mut message = Vec::with_capacity(batch.iter().map(Outgoing::bytes).sum::<usize>() + piece_bytes);
     for outgoing in batch.drain(..) {
         outgoing.write(&mut message);
-        if let Outgoing::Large(large) = outgoing {
+        if let Outgoing::Large { large, .. } = outgoing {
             transfers.begin(large);
         }
     }

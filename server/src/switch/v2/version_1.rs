@@ -8,11 +8,10 @@ use std::collections::BTreeSet;
 use msr_delivery::Offered;
 use msr_protocol::limits::{JSON_DEPTH, MESSAGE_BYTES};
 use msr_protocol::v1::{Dialect, Incoming, Subject};
-use msr_protocol::v2::Delivery;
+use msr_protocol::v2::{Delivery, flags};
 use msr_protocol::{Credential, JsonText, Message, MessageB, depth, spell};
 use serde_json::value::RawValue;
 
-use super::sending::flags;
 use crate::delivery::Version1;
 use crate::switch::{Shared, Text, limits as switch_limits};
 
@@ -21,7 +20,7 @@ pub(super) fn can_be_said(flags: u8, subject: &str, payload: &[u8]) -> bool {
     let is_json = |text: &str| depth(text) <= JSON_DEPTH && serde_json::from_str::<&RawValue>(text).is_ok();
     let own_subject =
         || spell(subject).is_ok_and(|subject| subject.as_str().starts_with('"') && Subject::of(subject.as_str()) == Subject::Other);
-    flags & flags::BYTES == 0
+    flags & (flags::BYTES | flags::SEALED) == 0
         && subject.len() + payload.len() <= MESSAGE_BYTES
         && std::str::from_utf8(payload).is_ok_and(is_json)
         && own_subject()
@@ -95,6 +94,7 @@ impl Shared {
             flags: 0,
             expire_after_ms: msr_delivery::limits::EXPIRE_AFTER_MS,
             recipients: recipients.to_vec(),
+            device_headers: Vec::new(),
             reply_to: None,
             subject: incoming.raw_subject().get(),
             payload: incoming.content().get().as_bytes(),
@@ -115,6 +115,7 @@ mod tests {
         assert!(can_be_said(2, "\"test\"", b" null "));
         for (flags, subject, payload) in [
             (4, "\"test\"", b"null".as_slice()),
+            (8, "\"\"", b"null"),
             (0, "\"test\"", b"\xff"),
             (0, "\"test\"", b"{"),
             (0, "test", b"null"),

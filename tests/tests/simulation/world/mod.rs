@@ -4,7 +4,7 @@ mod clients;
 mod settling;
 
 use msr_client::{Content, Draft, Input, Output};
-use msr_delivery::{CommitError, ConnectionId, Now};
+use msr_delivery::{CommitError, ConnectionId, Fetched, Now, Wanted};
 use msr_protocol::v2::SUBPROTOCOL;
 use msr_protocol::{Credential, JsonText};
 
@@ -328,9 +328,13 @@ impl World {
 
     fn fetch(&mut self) -> bool {
         let Some(server) = &mut self.server else { return false };
-        let Some((device, arrivals)) = server.fetches.pop_front() else { return false };
-        let entries = arrivals.into_iter().map(|arrival| (arrival, self.store.messages.get(&arrival).map(|message| message.entry.clone())));
-        server.exchange.fetched(device, entries.collect());
+        let Some((device, wanted)) = server.fetches.pop_front() else { return false };
+        let read = |wanted: &Wanted| {
+            let message = self.store.messages.get(&wanted.arrival)?;
+            let header = Box::from(message.headers.of(device));
+            Some(if wanted.header_alone { Fetched::Header(header) } else { Fetched::Entry { entry: message.entry.clone(), header } })
+        };
+        server.exchange.fetched(device, wanted.iter().map(|wanted| (wanted.arrival, read(wanted))).collect());
         server.drain();
         true
     }

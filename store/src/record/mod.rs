@@ -2,14 +2,21 @@
 //!
 //! A message and a piece carry a CRC-32 of their own, because they are read alone; the rest is covered by the CRC of its batch.
 
+mod fields;
+mod message;
+
 use bytes::Bytes;
 
+pub(crate) use self::message::{MessageRecord, read_header};
+use self::{
+    fields::{Fields, ascending, number, text},
+    message::{MESSAGE, MESSAGE_WITH_HEADERS},
+};
 use crate::{
-    Device, Message, Start,
+    Device, Start,
     batch::{Batch, Cancelled, Change},
 };
 
-const MESSAGE: u8 = 1;
 const DELETE: u8 = 2;
 const MARK: u8 = 3;
 const CURSOR: u8 = 4;
@@ -41,22 +48,6 @@ pub(crate) enum Record<'a> {
     Sealed(Sealed),
 }
 
-/// A message as it lies on disk.
-#[derive(Debug)]
-pub(crate) struct MessageRecord<'a> {
-    pub(crate) arrival: u64,
-    pub(crate) expiry_ms: u64,
-    devices: Fields<'a>,
-    pub(crate) entry: &'a [u8],
-}
-
-impl MessageRecord<'_> {
-    pub(crate) fn devices(&self) -> impl Iterator<Item = u32> {
-        let mut devices = self.devices.clone();
-        std::iter::from_fn(move || devices.number().ok().map(|index| index as u32))
-    }
-}
-
 /// A piece as it lies on disk.
 #[derive(Debug)]
 pub(crate) struct PieceRecord<'a> {
@@ -84,12 +75,15 @@ pub(crate) struct Payload {
     pub(crate) bytes: Vec<u8>,
     /// Key, offset and length of each message and piece, in their order.
     pub(crate) bodies: Vec<(Key, usize, usize)>,
+    /// Something in it was put with headers, which the first version of segments did not have.
+    pub(crate) has_headers: bool,
 }
 
 impl Payload {
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.bodies.clear();
+        self.has_headers = false;
     }
 
     /// Appends all changes of the parts but for messages that are deleted in the same commit.
@@ -113,11 +107,10 @@ impl Payload {
         let start = self.bytes.len();
         let out = &mut self.bytes;
         match change {
-            Change::Message(Message { arrival, expiry_ms, devices, entry }) => {
-                kind(out, MESSAGE, [*arrival, *expiry_ms, devices.len() as u64]);
-                devices.iter().for_each(|device| number(out, u64::from(*device)));
-                body(out, start, entry);
-                self.bodies.push((Key::Message(*arrival), start, self.bytes.len() - start));
+            Change::Message(message) => {
+                message::put(out, message);
+                self.has_headers |= !message.headers.is_empty();
+                self.bodies.push((Key::Message(message.arrival), start, self.bytes.len() - start));
             }
             Change::Piece { upload, offset, bytes } => {
                 kind(out, PIECE, [*upload, *offset]);
@@ -174,29 +167,6 @@ impl Payload {
 fn kind<const N: usize>(out: &mut Vec<u8>, kind: u8, numbers: [u64; N]) {
     out.push(kind);
     numbers.iter().for_each(|value| number(out, *value));
-}
-
-fn number(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
-fn text(out: &mut Vec<u8>, bytes: &[u8]) {
-    number(out, bytes.len() as u64);
-    out.extend_from_slice(bytes);
-}
-
-/// Numbers as differences from the one before: one byte each when they are dense. Any order is kept, ascending is short.
-fn ascending(out: &mut Vec<u8>, values: &[u64]) {
-    number(out, values.len() as u64);
-    let mut before = 0u64;
-    for value in values {
-        number(out, value.wrapping_sub(before));
-        before = *value;
-    }
 }
 
 /// Ends a record that started at `start`: length, CRC of all that is the record's, bytes.
@@ -257,90 +227,11 @@ impl<'a> Iterator for Records<'a> {
     }
 }
 
-#[derive(Debug, Clone)]
-struct Fields<'a> {
-    bytes: &'a [u8],
-}
-
 impl<'a> Fields<'a> {
-    fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes }
-    }
-
-    fn take(&mut self, count: u64) -> Result<&'a [u8], Malformed> {
-        let (taken, rest) = usize::try_from(count).ok().and_then(|count| self.bytes.split_at_checked(count)).ok_or(Malformed)?;
-        self.bytes = rest;
-        Ok(taken)
-    }
-
-    fn fixed<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
-        let (taken, rest) = self.bytes.split_first_chunk::<N>().ok_or(Malformed)?;
-        self.bytes = rest;
-        Ok(*taken)
-    }
-
-    fn fixed_number(&mut self) -> Result<u64, Malformed> {
-        self.fixed().map(u64::from_le_bytes)
-    }
-
-    fn number(&mut self) -> Result<u64, Malformed> {
-        let mut value = 0u64;
-        for shift in (0..64).step_by(7) {
-            let [byte] = self.fixed()?;
-            let bits = u64::from(byte & 0x7f);
-            if shift == 63 && bits > 1 {
-                return Err(Malformed);
-            }
-            value |= bits << shift;
-            if byte < 0x80 {
-                return Ok(value);
-            }
-        }
-        Err(Malformed)
-    }
-
-    fn index(&mut self) -> Result<u32, Malformed> {
-        u32::try_from(self.number()?).map_err(|_| Malformed)
-    }
-
-    fn text(&mut self) -> Result<&'a [u8], Malformed> {
-        let count = self.number()?;
-        self.take(count)
-    }
-
-    fn body(&mut self) -> Result<&'a [u8], Malformed> {
-        let count = self.number()?;
-        let _crc: [u8; 4] = self.fixed()?;
-        self.take(count)
-    }
-
-    /// How many of something that takes at least one byte each.
-    fn count(&mut self) -> Result<usize, Malformed> {
-        usize::try_from(self.number()?).ok().filter(|count| *count <= self.bytes.len()).ok_or(Malformed)
-    }
-
-    fn ascending(&mut self) -> Result<Vec<u64>, Malformed> {
-        let mut before = 0u64;
-        (0..self.count()?)
-            .map(|_| {
-                before = before.wrapping_add(self.number()?);
-                Ok(before)
-            })
-            .collect()
-    }
-
     fn record(&mut self) -> Result<Record<'a>, Malformed> {
         let [kind] = self.fixed()?;
         Ok(match kind {
-            MESSAGE => {
-                let (arrival, expiry_ms, count) = (self.number()?, self.number()?, self.count()?);
-                let devices = self.bytes;
-                for _ in 0..count {
-                    self.index()?;
-                }
-                let devices = Fields::new(devices.get(..devices.len() - self.bytes.len()).ok_or(Malformed)?);
-                Record::Message(MessageRecord { arrival, expiry_ms, devices, entry: self.body()? })
-            }
+            spelling @ (MESSAGE | MESSAGE_WITH_HEADERS) => Record::Message(message::read(spelling, self)?),
             PIECE => Record::Piece(PieceRecord { upload: self.number()?, offset: self.number()?, bytes: self.body()? }),
             DELETE => Record::Change(Change::Delete(self.number()?)),
             MARK => {
@@ -382,32 +273,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_come_back_and_overlong_ones_are_refused() {
-        for value in [0, 1, 127, 128, 300, u64::from(u32::MAX), u64::MAX - 1, u64::MAX] {
-            let mut bytes = Vec::new();
-            number(&mut bytes, value);
-            assert_eq!(Fields::new(&bytes).number(), Ok(value));
-        }
-        assert_eq!(Fields::new(&[0xff; 9]).number(), Err(Malformed));
-        assert_eq!(Fields::new(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2]).number(), Err(Malformed));
-    }
-
-    #[test]
-    fn arrivals_in_any_order_come_back() {
-        let values = [5, 6, 7, 2, u64::MAX, 0, 9];
-        let mut bytes = Vec::new();
-        ascending(&mut bytes, &values);
-        assert_eq!(Fields::new(&bytes).ascending(), Ok(values.to_vec()));
-    }
-
-    #[test]
     fn damaged_records_are_refused_wherever_the_bit() {
         let mut payload = Payload::default();
-        let entry = Bytes::from_static(b"entry bytes");
-        payload.put(&Change::Message(Message { arrival: 300, expiry_ms: 7, devices: [1, 200].into(), entry: entry.clone() }));
-        let Ok(Record::Message(message)) = read_body(&payload.bytes) else { panic!("a message") };
-        assert_eq!((message.arrival, message.expiry_ms, message.entry), (300, 7, &entry[..]));
-        assert!(message.devices().eq([1, 200]));
+        payload.put(&Change::Piece { upload: 300, offset: 7, bytes: Bytes::from_static(b"piece") });
+        let Ok(Record::Piece(piece)) = read_body(&payload.bytes) else { panic!("a piece") };
+        assert_eq!((piece.upload, piece.offset, piece.bytes), (300, 7, b"piece".as_slice()));
         for bit in 0..payload.bytes.len() * 8 {
             let mut bytes = payload.bytes.clone();
             bytes[bit / 8] ^= 1 << (bit % 8);
