@@ -56,9 +56,12 @@ impl ListError {
 /// Why there is no next list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NextListError {
-    /// A list names 64 devices at most, and 256 revoked ones.
+    /// A list names 64 devices at most.
     #[error("the list of devices is full")]
     Full,
+    /// It remembers 256 revoked ids at most.
+    #[error("no more devices can be revoked")]
+    Spent,
     /// The device was revoked, and never is one again.
     #[error("the device was revoked")]
     Revoked,
@@ -73,7 +76,8 @@ impl NextListError {
     pub fn code(self) -> Code {
         match self {
             Self::Revoked => Code::DeviceRevoked,
-            Self::Full | Self::Last => Code::InvalidList,
+            Self::Full => Code::TooManyDevices,
+            Self::Spent | Self::Last => Code::InvalidList,
         }
     }
 }
@@ -214,10 +218,45 @@ impl DeviceList {
         next.devices.0.retain(|listed| listed.device != device);
         match next.revoked.0.binary_search(&device) {
             Ok(_) => {}
-            Err(_) if next.revoked.0.len() >= REVOKED_PER_LIST => return Err(NextListError::Full),
+            Err(_) if next.revoked.0.len() >= REVOKED_PER_LIST => return Err(NextListError::Spent),
             Err(place) => next.revoked.0.insert(place, device),
         }
         Ok(next)
+    }
+
+    /// The next list, without a device whose keys are no more, so that it need not be remembered as revoked.
+    ///
+    /// # Errors
+    /// As [`NextListError`] says.
+    pub fn without_lost(&self, device: Bytes16, signed_ms: i64) -> Result<ListedDevices<'_>, NextListError> {
+        let mut next = self.next(signed_ms)?;
+        next.devices.0.retain(|listed| listed.device != device);
+        Ok(next)
+    }
+
+    /// The next list, with one device more; where there is no room for it, in place of the one enrolled longest ago of those that
+    /// `is_known` knows nothing of.
+    ///
+    /// # Errors
+    /// As [`NextListError`] says.
+    pub fn with_device_in_place(
+        &self,
+        device: ListedDevice,
+        is_known: impl Fn(Bytes16) -> bool,
+        signed_ms: i64,
+    ) -> Result<ListedDevices<'_>, NextListError> {
+        let mut next = self.with_device(device, signed_ms);
+        let unknown = self.devices.iter().filter(|listed| !is_known(listed.device));
+        if next == Err(NextListError::Full)
+            && let Some(lost) = unknown.min_by_key(|listed| listed.enrolment.enrolled_ms)
+        {
+            let mut without = self.without_lost(lost.device, signed_ms)?;
+            let List(devices) = &mut without.devices;
+            let place = devices.partition_point(|listed| listed.device < device.device);
+            devices.insert(place, device);
+            next = Ok(without);
+        }
+        next
     }
 
     fn next(&self, signed_ms: i64) -> Result<ListedDevices<'_>, NextListError> {

@@ -48,8 +48,8 @@ impl Exchange {
     /// before [`Exchange::ready`], so that the answer can go first.
     ///
     /// # Errors
-    /// [`Code::InvalidRegistration`] when the device belongs to another peer or its peer has too many,
-    /// [`Code::StoreFull`] when there are too many in all, [`Code::Displaced`] when the device is registered on a
+    /// [`Code::InvalidRegistration`] when the device belongs to another peer, [`Code::TooManyDevices`] when its peer has as many
+    /// as it may, [`Code::StoreFull`] when there are too many in all, [`Code::Displaced`] when the device is registered on a
     /// connection that began later: this greeting was long on its way, and whoever sent it has moved on.
     pub fn hello(&mut self, connection: ConnectionId, greeting: &Greeting, now: Now) -> Result<Welcomed, Code> {
         let (index, is_new) = match self.by_key.get(&greeting.device) {
@@ -124,7 +124,7 @@ impl Exchange {
     fn add_device(&mut self, greeting: &Greeting, now: Now) -> Result<DeviceIndex, Code> {
         let siblings = self.by_peer.get(&greeting.credential).cloned().unwrap_or_default();
         if siblings.len() >= limits::DEVICES_PER_PEER {
-            return Err(Code::InvalidRegistration);
+            return Err(Code::TooManyDevices);
         }
         if self.devices.len() >= limits::DEVICES {
             return Err(Code::StoreFull);

@@ -58,19 +58,20 @@ fn the_table_of_codes() {
     }
 }
 
-/// The constants of a source that are products of numbers and of constants before them.
+/// The constants of a source that are sums of products of numbers and of constants before them.
 fn constants(path: &str, known: &mut BTreeMap<String, u64>) {
     let mut own = BTreeMap::new();
     for line in read(path).lines().filter_map(|line| line.split("pub const ").nth(1)) {
         let (name, rest) = line.split_once(": ").unwrap();
-        let product = rest.split_once(" = ").unwrap().1.trim_end_matches(';').replace("1 << 20", "1048576");
+        let sum = rest.split_once(" = ").unwrap().1.trim_end_matches(';').replace("1 << 20", "1048576");
         let factor = |factor: &str| {
             let factor = factor.trim().trim_end_matches(" as usize").replace('_', "");
             let name = factor.rsplit("::").next().unwrap().to_owned();
             let named = || known.iter().find(|(other, _)| other.replace('_', "") == name).map(|(_, value)| *value);
             factor.parse().ok().or_else(named)
         };
-        if let Some(value) = product.split('*').map(factor).product::<Option<u64>>() {
+        let product = |product: &str| product.split('*').map(factor).product::<Option<u64>>();
+        if let Some(value) = sum.split('+').map(product).sum::<Option<u64>>() {
             own.insert(name.to_owned(), value);
         }
     }

@@ -46,6 +46,9 @@ describe('keys', { skip: !isBuilt && 'the server is not built' }, () => {
     return details;
   }
 
+  /** The ids of the client's own devices, as they are listed; none before it knows. */
+  const listed = (client) => client.peerDevices(client.credential).then((devices) => devices.map(({ id }) => id), () => []);
+
   /** The secret that a page has seen: public, and good on this device alone. */
   const publicly = (client) => ({ secret: client.secret });
 
@@ -167,6 +170,59 @@ describe('keys', { skip: !isBuilt && 'the server is not built' }, () => {
     await until('it is told', () => lost.some(({ code }) => code === 426));
     assert.equal(phone.state, phone.STATE.CLOSED);
     assert.deepEqual((await desk.peerDevices(desk.credential)).map((device) => device.id === id), [false]);
+  });
+
+  test('a device that keeps nothing goes off the list with bye(), and comes back', async () => {
+    const [desk, phone] = [await connected('Bob'), await connected('Bob', { storage: 'memory' })];
+    await until('both are known', async () => (await listed(desk)).length === 2 && phone.devices.length === 2);
+    const { id } = phone.devices.find(({ isThis }) => isThis);
+    const errors = heard(phone, 'error');
+    phone.bye();
+    await until('it is off the list, and its queue is freed', async () => !(await listed(desk)).includes(id) && desk.devices.length === 1);
+    await until('it is closed', () => phone.state === phone.STATE.CLOSED);
+    await phone.connect();
+    await until('it is listed again', async () => (await listed(desk)).includes(id) && phone.devices.length === 2);
+    // What is closed before is closed, and who connects again does so afterwards.
+    phone.bye();
+    phone.close();
+    assert.equal(phone.state, phone.STATE.CLOSED);
+    await phone.connect();
+    await until('it knows of the other', () => phone.devices.length === 2);
+    phone.bye();
+    await phone.connect();
+    assert.equal(phone.state, phone.STATE.REGISTERED);
+    const messages = phone.messages();
+    await desk.send('self', 'x', 1);
+    assert.equal((await messages.next()).value.content, 1);
+    assert.deepEqual(errors, []);
+  });
+
+  test('a device that keeps nothing stays on the list where it is needed', async () => {
+    const own = ({ devices }) => devices.find(({ isThis }) => isThis).id;
+    // What it sent may still have to be read.
+    const [ann, desk] = [await connected('Ann'), await connected('Bob')];
+    const phone = await connected('Bob', { storage: 'memory' });
+    await until('both are known', async () => (await listed(desk)).length === 2 && phone.devices.length === 2);
+    const away = ann.credential;
+    ann.close();
+    await phone.send(away, 'x', 1);
+    phone.bye();
+    assert.equal(phone.state, phone.STATE.CLOSED, 'at once');
+    const reader = made('Ann');
+    const first = reader.messages().next();
+    await reader.connect();
+    const { value } = await first;
+    assert.deepEqual([value.content, value.encrypted], [1, true]);
+    assert.ok((await listed(desk)).length === 2);
+    // There is nobody else who gets what comes for the peer.
+    const alone = await connected('Alone', { storage: 'memory' });
+    await until('it is known', () => alone.devices.length === 1);
+    const id = own(alone);
+    alone.bye();
+    assert.equal(alone.state, alone.STATE.CLOSED);
+    await alone.connect();
+    await until('it is listed', async () => (await listed(alone)).length === 1);
+    assert.equal(own(alone), id);
   });
 
   test('a peer without keys gets nothing encrypted, and nothing else unless that is allowed', async () => {

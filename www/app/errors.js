@@ -29,6 +29,7 @@ const WORDS = {
   424: 'Another device changed the list of your devices at the same time. Try again.',
   425: 'The list of your devices, or a key of this one, was not accepted.',
   426: 'This device was revoked: it cannot sign in again.',
+  427: 'You have too many devices. Sign in on one of them and remove another there.',
   450: 'The program is not loaded yet. Reload the page.',
   451: 'That is not usable as given.',
   452: 'Taken back.',

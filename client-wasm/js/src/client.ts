@@ -28,6 +28,9 @@ import { wasm } from './wasm.ts';
 /** The WebSocket close code of a connection that its own page closed (RFC 6455, 7.4.1). */
 const NORMAL_CLOSE = 1000;
 
+/** How long `bye()` waits until this device is off the list of its peer. */
+const LEAVE_MS = 2_000;
+
 /** How long `request` waits for the answer. */
 const REQUEST_TIMEOUT_MS = 30_000;
 
@@ -51,6 +54,8 @@ export class Client extends Keyed {
   /** The promise of `connect()`, until it is rejected or the connection it stands for is lost. */
   #connecting: Deferred<void> | undefined;
   #isRegistered = false;
+  /** This device is on its way off the list, and the connection is closed then. */
+  #leaving: Promise<void> | undefined;
   #stopRunning: (() => void) | undefined;
   #stopWaking: (() => void) | undefined;
   #storage = 'auto';
@@ -155,6 +160,7 @@ export class Client extends Keyed {
    * client is closed first; on all else the client keeps trying. Calling it again gives the same promise.
    */
   connect(): Promise<void> {
+    if (this.#leaving) return this.#leaving.then(() => this.connect());
     if (!this.#connecting) {
       const connecting = deferred<void>();
       this.#connecting = connecting;
@@ -169,9 +175,14 @@ export class Client extends Keyed {
     this.#end((session) => session.close());
   }
 
-  /** Signs out and closes the connection, and does not make it anew. */
+  /**
+   * Signs out and closes the connection, and does not make it anew. A device whose `storage` is memory goes off the list of
+   * its peer first, which takes a moment, where nobody needs it there any more.
+   */
   bye(): void {
-    this.#end((session) => session.bye());
+    const device = this.#deviceToLeave();
+    if (device === undefined) this.#end((session) => session.bye());
+    else this.#leaving ??= this.#leave(device);
   }
 
   /**
@@ -316,6 +327,31 @@ export class Client extends Keyed {
     });
   }
 
+  /**
+   * This device, if it is one that is never seen again: then there is another one to whom messages for the peer go. As long
+   * as somebody may still have to read what it sent, it stays on the list, for whoever reads looks it up there.
+   */
+  #deviceToLeave(): string | undefined {
+    const isPassing = this.#keeper.isInMemory && this.#isRegistered && this.settings.seed !== undefined && this.outbox === 0;
+    const isAwaited = !this.#sendings.isSettled || this.#deliveries > 0;
+    const others = this.#devices.filter(({ isThis }) => !isThis);
+    const areServed = others.length > 0 && (!this.#sendings.hasSent || others.every(({ online }) => online));
+    return isPassing && !isAwaited && areServed ? this.#devices.find(({ isThis }) => isThis)?.id : undefined;
+  }
+
+  async #leave(device: string): Promise<void> {
+    const late = deferred<void>();
+    const timer = setTimeout(late.resolve, LEAVE_MS);
+    await Promise.race([this.leave(device).catch(() => {}), late.promise]);
+    clearTimeout(timer);
+    // It may have been closed meanwhile.
+    if (!this.#leaving) return;
+    this.#end((session) => {
+      if (this.state === STATE.REGISTERED) session.retire(device);
+      session.bye();
+    });
+  }
+
   #open(connecting: Deferred<void>): void {
     if (this.#connecting !== connecting) return;
     this.settings.warn();
@@ -326,6 +362,7 @@ export class Client extends Keyed {
   }
 
   #end(how: (session: Session) => void): void {
+    this.#leaving = undefined;
     const wasOpen = this.state !== STATE.CLOSED;
     if (this.#session) how(this.#session);
     this.#giveUp(new MsrError(CODE.CLOSED, 'The client was closed'));
@@ -421,10 +458,13 @@ export class Client extends Keyed {
       sent: later((ticket, { timestamp, encrypted }) => this.#sendings.sent(ticket, Number(timestamp), encrypted)),
       notSent: later((ticket, failure) => this.#sendings.notSent(ticket, failure)),
       gap: later(() => this.emit('gap', null)),
-      devices: later((devices) => {
-        this.#devices = Object.freeze(devices);
-        this.emit('devices', devices);
-      }),
+      devices: (devices) => {
+        this.#keys.ownDevices(devices.map(({ id }) => id));
+        this.#later.add(() => {
+          this.#devices = Object.freeze(devices);
+          this.emit('devices', devices);
+        });
+      },
       found: later((ticket, peers) => take(this.#finding, ticket)?.resolve(JSON.parse(peers))),
       notFound: later((ticket, failure) => take(this.#finding, ticket)?.reject(errorOf(failure))),
       outbox: later((waiting) => {

@@ -1,5 +1,6 @@
 /** What a client does with keys: who it is, whom it trusts, which devices are its own. */
 
+import type * as Encryption from 'msgsrouter-encryption';
 import { Configured } from './configured.ts';
 import { deferred, type Deferred } from './deferred.ts';
 import { MsrError, invalid } from './error.ts';
@@ -131,11 +132,12 @@ export abstract class Keyed extends Configured {
   /** Takes a device off the list of this peer, for good: it gets nothing more, and cannot connect again. */
   async revoke(device: string): Promise<void> {
     if (!CREDENTIAL.test(string('device', device))) throw invalid('device must be 32 hex digits');
-    const keys = await this.keys();
-    const revoking = this.#revoking.get(device) ?? deferred<void>();
-    this.#revoking.set(device, revoking);
-    await keys.act((keys, now) => keys.revoke(device, now)).catch((error) => this.#revoked(device, error));
-    return revoking.promise;
+    return this.#takeOff(device, (keys, now) => keys.revoke(device, now));
+  }
+
+  /** Takes this device off the list of this peer: its keys are about to be no more. @internal */
+  protected leave(device: string): Promise<void> {
+    return this.#takeOff(device, (keys, now) => keys.leave(now));
   }
 
   /**
@@ -187,6 +189,14 @@ export abstract class Keyed extends Configured {
   async #refuseWordsOf(md5: string): Promise<void> {
     const wereUsed = await this.stores().has(md5).catch(() => false);
     if (wereUsed) throw invalid(`These words were used with identity 'md5' on this device: choose another secret, for this one can be guessed`);
+  }
+
+  async #takeOff(device: string, how: (keys: Encryption.Keys, now: number) => void): Promise<void> {
+    const keys = await this.keys();
+    const revoking = this.#revoking.get(device) ?? deferred<void>();
+    this.#revoking.set(device, revoking);
+    await keys.act(how).catch((error) => this.#revoked(device, error));
+    return revoking.promise;
   }
 
   #revoked(device: string, error: unknown): void {

@@ -25,6 +25,7 @@ export class Sendings {
   #requests = new Map<number, Deferred<Message>>();
   /** By the name that the session has for the message. */
   #open = new Map<string, OpenReceipt[]>();
+  #hasSent = false;
 
   constructor(tell: (change: ReceiptChange) => void) {
     this.#tell = tell;
@@ -33,6 +34,16 @@ export class Sendings {
   /** Whether nobody waits. */
   get isEmpty(): boolean {
     return this.#sending.size === 0 && this.#requests.size === 0;
+  }
+
+  /** Whether every recipient has, or will never have, what was sent; those whose receipts are not kept any more are taken to have it. */
+  get isSettled(): boolean {
+    return this.isEmpty && this.#open.size === 0;
+  }
+
+  /** Whether the server took a message at all. */
+  get hasSent(): boolean {
+    return this.#hasSent;
   }
 
   /** A message that was handed to the session. */
@@ -75,6 +86,7 @@ export class Sendings {
   accepted(ticket: number, { id: name, timestamp, recipients, encrypted }: Acceptance): void {
     const sending = take(this.#sending, ticket);
     if (!sending) return;
+    this.#hasSent = true;
     const early = sending.open?.receipt.recipients ?? [];
     const open = sending.open ?? openReceipt(sending.id ?? name, timestamp, []);
     Object.assign(open.receipt, { timestamp, recipients, encrypted });

@@ -141,6 +141,22 @@ impl Keys {
         self.require(Input::Revoke { device: peer(device)?.0 }, now_ms)
     }
 
+    /// Takes this device off the peer's own list, because its keys are about to be no more; `KeysFace.tell` says what became of it, as
+    /// of a device that is revoked.
+    ///
+    /// # Errors
+    /// As [`Self::accept`].
+    pub fn leave(&self, now_ms: f64) -> Result<(), JsError> {
+        self.require(Input::Leave, now_ms)
+    }
+
+    /// The devices of the peer that the server knows, 32 hex digits each, joined by blanks.
+    #[wasm_bindgen(js_name = ownDevices)]
+    pub fn own_devices(&self, devices: &str, now_ms: f64) {
+        let devices = devices.split(' ').filter_map(|device| device.parse().ok()).map(|Credential(device)| device).collect();
+        self.handle(Input::OwnDevices(devices), now_ms);
+    }
+
     /// What this peer and another one compare: see `SafetyNumber`.
     ///
     /// # Errors

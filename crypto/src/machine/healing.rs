@@ -90,11 +90,12 @@ impl Machine {
             let Some(late) = self.late.get_mut(number) else { continue };
             late.was_asked(now_ms);
             let (sender, hash) = (late.sender, late.hash);
-            if late.reason == Reason::UnknownDevice {
+            // It may be about to come onto the list, or have left it: then those know who got the letter before.
+            let is_unknown = late.reason == Reason::UnknownDevice;
+            if is_unknown {
                 self.link.want_list(sender.0);
-                continue;
             }
-            let askable = others.iter().copied().chain((sender.0 != self.me.0).then_some(sender));
+            let askable = others.iter().copied().chain((sender.0 != self.me.0 && !is_unknown).then_some(sender));
             askable.for_each(|key| requests.get_or(key, Vec::new).push(hash));
         }
         for (key, hashes) in requests {

@@ -186,6 +186,11 @@ pub enum Input {
         /// Which.
         device: Bytes16,
     },
+    /// The devices of the peer's own that the server knows.
+    OwnDevices(Vec<Bytes16>),
+    /// This device goes off the peer's list: its keys are about to be no more. [`KeyEvent::Revoked`] says when it is off it,
+    /// [`KeyEvent::RevokeFailed`] why not. Nothing is sealed from then on, until it is registered anew.
+    Leave,
     /// Give the key of a group to devices, each over the session with it.
     ShareGroupKey {
         /// Which, with their peers.
@@ -336,7 +341,7 @@ pub enum KeyEvent {
         /// Which recipient.
         credential: Credential,
     },
-    /// A device of the peer itself was revoked.
+    /// A device of the peer itself was revoked, or has left.
     Revoked {
         /// Which.
         device: Bytes16,

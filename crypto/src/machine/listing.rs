@@ -1,4 +1,5 @@
-//! The peer's own list on the server: this device stands on it, an older one is replaced, revoked devices are not on it.
+//! The peer's own list on the server: this device stands on it until it leaves, an older one is replaced, revoked devices are
+//! not on it. Where it is full, this device takes the place of one that the server does not know any more.
 
 use msr_protocol::v2::{Bytes16, Frame, List, Rest, Varint};
 use msr_protocol::{Code, Disposition};
@@ -29,6 +30,13 @@ pub(super) struct Listing {
     retry_ms: Option<i64>,
     revoking: Set<Bytes16>,
     told: Option<Code>,
+    /// Those of the peer's devices that the server knows; none before it said so.
+    pub(super) known: Set<Bytes16>,
+    /// Whether this device is to be off the list, and whether it is.
+    leaving: bool,
+    left: bool,
+    /// Why this device cannot stand on it, before somebody makes room.
+    pub(super) refused: Option<Code>,
     /// Whether this device stands on the list that the server has, as far as is known.
     pub(super) confirmed: bool,
 }
@@ -102,6 +110,7 @@ impl Machine {
             return;
         }
         self.listing.retry_ms = None;
+        self.listing.refused = None;
         match self.next_list() {
             Ok(Some(_)) if self.listing.tries >= LIST_TRIES => {
                 self.trouble(Code::ListConflict, "the list of this peer's devices changes all the time".to_owned());
@@ -119,6 +128,8 @@ impl Machine {
             Ok(None) => {}
             Err(code) => {
                 self.revoke_failed(code);
+                // Who lacks the secret has been listed before, and may be again; for whom there is no room nothing is kept waiting.
+                self.listing.refused = Some(code).filter(|code| matches!(code, Code::TooManyDevices | Code::DeviceRevoked));
                 if self.listing.told != Some(code) {
                     self.listing.told = Some(code);
                     self.trouble(code, format!("this device cannot be put on the list of the peer's devices: {}", code.reason()));
@@ -134,12 +145,10 @@ impl Machine {
         let in_force = self.peers.get(me.0).ok().flatten().and_then(|peer| peer.list.clone());
         let account = self.own.account.as_ref().ok_or(Code::SecretRequired);
         let (words, listed) = (self.own.words(), self.own.listed());
-        let next = |error| match error {
-            NextListError::Revoked => Code::DeviceRevoked,
-            NextListError::Full | NextListError::Last => Code::InvalidList,
-        };
+        let next = NextListError::code;
         match (on_server, in_force) {
             (OnServer::Missing | OnServer::Older, Some(list)) => Ok(Some(list.bytes)),
+            (_, None) if self.listing.leaving => Ok(self.has_left()),
             (_, None) => Ok(Some(account?.sign_list(&DeviceList::first(&words, &self.own.secret, listed, now_ms)))),
             (OnServer::Fork(other), Some(list)) => {
                 let mut merged = list.with_device(listed, now_ms).map_err(next)?;
@@ -154,10 +163,19 @@ impl Machine {
                 sort_by_key(devices, |one| one.device);
                 Ok(Some(account?.sign_list(&merged)))
             }
+            (OnServer::Same, Some(list)) if self.listing.leaving => {
+                if list.enrolment(me.1).is_some() {
+                    return Ok(Some(account?.sign_list(&list.without_lost(me.1, now_ms).map_err(next)?)));
+                }
+                Ok(self.has_left())
+            }
             (OnServer::Same, Some(list)) => {
                 if list.enrolment(me.1) != Some(&listed.enrolment) {
                     self.listing.confirmed = false;
-                    let merged = list.with_device(listed, now_ms).map_err(next)?;
+                    let known = &self.listing.known;
+                    // Before the server said whom it knows, it is as if it knew them all.
+                    let is_known = |device| known.is_empty() || known.contains(&device);
+                    let merged = list.with_device_in_place(listed, is_known, now_ms).map_err(next)?;
                     return Ok(Some(account?.sign_list(&merged)));
                 }
                 self.listing.confirmed = true;
@@ -199,7 +217,26 @@ impl Machine {
         }
     }
 
+    pub(super) fn leave(&mut self) {
+        if self.own.account.is_none() {
+            return self.event(KeyEvent::RevokeFailed { device: self.me.1, code: Code::SecretRequired });
+        }
+        self.listing.leaving = true;
+        self.listing.confirmed = false;
+    }
+
+    /// There is nothing more to put.
+    fn has_left(&mut self) -> Option<Vec<u8>> {
+        if !std::mem::replace(&mut self.listing.left, true) {
+            self.event(KeyEvent::Revoked { device: self.me.1 });
+        }
+        None
+    }
+
     fn revoke_failed(&mut self, code: Code) {
+        if std::mem::take(&mut self.listing.leaving) {
+            self.event(KeyEvent::RevokeFailed { device: self.me.1, code });
+        }
         for (device, ()) in std::mem::take(&mut self.listing.revoking) {
             self.event(KeyEvent::RevokeFailed { device, code });
         }

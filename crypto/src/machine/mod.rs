@@ -260,6 +260,8 @@ impl Machine {
             Input::Refresh { credential } => self.link.want_list(credential),
             Input::Account(account) => self.own.account = account,
             Input::Revoke { device } => self.revoke(device),
+            Input::OwnDevices(devices) => self.listing.known = devices.into_iter().collect(),
+            Input::Leave => self.leave(),
             Input::ShareGroupKey { devices, key } => self.share_group_key(devices, &key),
         }
         self.work();

@@ -89,6 +89,11 @@ impl Machine {
     }
 
     pub(super) fn seal_waiting(&mut self) {
+        if let Some(code) = self.listing.refused {
+            for waiting in std::mem::take(&mut self.seals) {
+                self.answer_seal(waiting.ticket, Sealing::Refused(code.into()));
+            }
+        }
         if !self.link.registered || !self.listing.confirmed {
             return;
         }

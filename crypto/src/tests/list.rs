@@ -207,9 +207,43 @@ fn lists_are_bounded() {
     let full = account.read(&account.list(&most, &revoked)).unwrap();
     assert_eq!(full.with_device(account.listed(id(70)), 5), Err(NextListError::Full));
     assert!(full.with_device(account.listed(id(7)), 5).is_ok(), "it is listed already");
-    assert_eq!(full.without(id(7), 5), Err(NextListError::Full));
+    assert_eq!(full.without(id(7), 5), Err(NextListError::Spent));
     let mut last = account.list(&[1], &[]);
     last.counter = u64::MAX;
     let last = account.read(&last).unwrap();
     assert_eq!(last.without(id(1), 5), Err(NextListError::Last));
+}
+
+#[test]
+fn a_device_whose_keys_are_no_more_leaves_without_a_trace() {
+    let account = Account::new(1);
+    let list = account.read(&account.list(&[1, 2], &[3])).unwrap();
+    let next = account.read(&list.without_lost(id(1), 5).unwrap()).unwrap();
+    assert_eq!((next.counter, next.devices.len(), next.enrolment(id(1))), (4, 1, None));
+    assert_eq!(next.revoked, [id(3)]);
+    assert!(next.with_device(account.listed(id(1)), 6).is_ok(), "it may come back");
+}
+
+#[test]
+fn where_there_is_no_room_a_device_takes_the_place_of_one_that_is_unknown() {
+    let account = Account::new(1);
+    let most: Vec<u16> = (0..64).collect();
+    let mut all = account.list(&most, &[]);
+    for (place, listed) in all.devices.0.iter_mut().enumerate() {
+        let enrolled_ms = 1_000 - place as i64;
+        listed.enrolment =
+            account.key.enrol(account.credential, listed.device, &account.device(listed.device).key.public(), [9; 32], enrolled_ms);
+    }
+    let full = account.read(&all).unwrap();
+    let new = || account.listed(id(70));
+    assert_eq!(full.with_device_in_place(new(), |_| true, 5), Err(NextListError::Full));
+    // 63 was enrolled longest ago, and is known.
+    let next = account.read(&full.with_device_in_place(new(), |device| device == id(63), 5).unwrap()).unwrap();
+    assert_eq!((next.devices.len(), next.revoked.len(), next.counter), (64, 0, full.counter + 1));
+    assert!(next.enrolment(id(70)).is_some() && next.enrolment(id(62)).is_none() && next.enrolment(id(63)).is_some());
+    let roomy = account.read(&account.list(&[1, 2], &[])).unwrap();
+    let next = account.read(&roomy.with_device_in_place(new(), |_| false, 5).unwrap()).unwrap();
+    assert_eq!(next.devices.len(), 3, "where there is room nobody goes");
+    let revoked = account.read(&account.list(&most, &[70])).unwrap();
+    assert_eq!(revoked.with_device_in_place(new(), |_| false, 5), Err(NextListError::Revoked));
 }

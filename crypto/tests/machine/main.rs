@@ -7,6 +7,7 @@ mod groups;
 mod healing;
 mod hostile;
 mod hostile_letters;
+mod leaving;
 mod messages;
 mod server;
 mod world;

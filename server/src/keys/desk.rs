@@ -99,8 +99,8 @@ impl<'a, 'txn> Desk<'a, 'txn> {
         if self.list(of.peer).is_some_and(|list| list.is_revoked(of.device)) {
             return refused(Code::DeviceRevoked, &keys);
         }
-        if before.is_none() && !self.make_room(of.peer)? {
-            return refused(Code::InvalidList, &keys);
+        if before.is_none() {
+            self.make_room(of.peer)?;
         }
         if self.tables.bytes >= limits::PREKEY_BYTES_IN_ALL {
             return refused(Code::StoreFull, &keys);
@@ -165,17 +165,16 @@ impl<'a, 'txn> Desk<'a, 'txn> {
         self.fresh.get(&peer).cloned().unwrap_or_else(|| self.current.get(peer))
     }
 
-    /// Whether one device more of the peer may have keys. Those of devices that are not on its list go for it.
-    fn make_room(&mut self, peer: Credential) -> Result<bool, StoreError> {
-        let mut devices = self.tables.devices(peer)?;
+    /// Where as many devices of the peer have keys as may, those of devices that are not on its list go for one more.
+    fn make_room(&mut self, peer: Credential) -> Result<(), StoreError> {
+        let devices = self.tables.devices(peer)?;
         if devices.len() < limits::KEYED_DEVICES_PER_PEER {
-            return Ok(true);
+            return Ok(());
         }
         let list = self.list(peer);
-        let (listed, others) = devices.drain(..).partition::<Vec<_>, _>(|device| list.as_ref().is_some_and(|list| list.has(*device)));
-        for device in others {
+        for device in devices.into_iter().filter(|device| !list.as_ref().is_some_and(|list| list.has(*device))) {
             self.tables.remove_device(PeerDevice { peer, device })?;
         }
-        Ok(listed.len() < limits::KEYED_DEVICES_PER_PEER)
+        Ok(())
     }
 }

@@ -22,8 +22,8 @@ pub const ONE_TIME_KEYS: usize = 100;
 /// When a claim leaves fewer of them, the device is told, if it is connected.
 pub const ONE_TIME_KEYS_LOW: usize = 20;
 
-/// How many devices of one peer may have keys here.
-pub const KEYED_DEVICES_PER_PEER: usize = 64;
+/// How many devices of one peer may have keys here: all of a full list, and those that are about to take the place of others.
+pub const KEYED_DEVICES_PER_PEER: usize = msr_crypto::limits::DEVICES_PER_LIST + msr_delivery::limits::DEVICES_PER_PEER;
 
 /// What all prekeys together take on disk. More are refused beyond.
 pub const PREKEY_BYTES_IN_ALL: u64 = 4 * 1024 * 1024 * 1024;

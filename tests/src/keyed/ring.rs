@@ -184,6 +184,10 @@ impl Keys for Ring {
         match event {
             Event::Registered => self.tell(crypto::Input::Registered, wall_ms),
             Event::State(State::Closed | State::Opened) => self.tell(crypto::Input::Disconnected, wall_ms),
+            Event::Devices { devices, .. } => {
+                let devices = devices.iter().map(|device| device.device).collect();
+                self.tell(crypto::Input::OwnDevices(devices), wall_ms)
+            }
             _ => Vec::new(),
         }
     }

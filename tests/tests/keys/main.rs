@@ -4,6 +4,7 @@
 mod devices;
 mod hostile;
 mod killed;
+mod leaving;
 mod passed_on;
 mod plain;
 mod races;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use msr_protocol::Code;
 use msr_tests::keyed::{Own, Person};
 use msr_tests::{ServerProcess, Settings, within};
 use tokio::sync::Barrier;
@@ -150,7 +151,8 @@ async fn different_devices_of_one_peer_all_succeed() {
     }
     let connections = within("all registrations", connecting.join_all()).await;
     assert!(connections.iter().all(Result::is_ok));
-    assert!(Own::new(&Person::new("Ann"), devices + 1).register(server.port).await.is_err(), "there is room for no more");
+    let one_more = Own::new(&Person::new("Ann"), devices + 1).register(server.port).await;
+    assert_eq!(one_more.err(), Some(Code::TooManyDevices.number()), "there is room for no more");
     assert_eq!(Own::new(&Person::new("Bob"), devices + 2).register(server.port).await.err(), None);
     drop(connections);
     let _: ServerProcess = server;

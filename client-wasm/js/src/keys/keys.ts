@@ -78,6 +78,11 @@ export class Keys {
     if (this.#keys) this.#do({ run: (keys) => (isRegistered ? keys.registered(Date.now()) : keys.disconnected(Date.now())) });
   }
 
+  /** The devices of the peer that the server knows. */
+  ownDevices(ids: string[]): void {
+    if (this.#keys) this.#do({ run: (keys) => keys.ownDevices(ids.join(' '), Date.now()) });
+  }
+
   /** Does something with the keys, those of a peer perhaps, and gives what comes of it. */
   async act<T>(action: (keys: Encryption.Keys, now: number) => T, credential?: string): Promise<T> {
     if (!this.#rows) throw new MsrError(CODE.NO_DEVICE_KEYS, 'This device has no keys yet: connect() first, with the identity key');

@@ -41,6 +41,11 @@ export class Keeper {
     return this.#waiting === 0;
   }
 
+  /** Whether what is kept ends with the page or the process. */
+  get isInMemory(): boolean {
+    return this.#store?.isInMemory === true;
+  }
+
   /** Waits until there is nothing left to do. */
   async quiet(): Promise<void> {
     while (this.#waiting > 0) await this.#queue;

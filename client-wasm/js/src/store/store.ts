@@ -21,6 +21,8 @@ export interface Store {
   readonly rows: Row[];
   /** What was found wrong with it when it was opened; what could be saved of it is in `rows`. */
   readonly damage?: string | undefined;
+  /** Whether it ends with the page or the process. */
+  readonly isInMemory?: true;
   /**
    * Keeps the changes, all or none of them, after those of earlier calls. With `strict` it is fulfilled when the disk
    * has them, else when the system has.

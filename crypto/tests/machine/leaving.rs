@@ -1,0 +1,176 @@
+//! Devices that leave, and lists that are full.
+
+use msr_crypto::*;
+use msr_protocol::Code;
+use msr_protocol::v2::{Bytes16, List, ListedDevice};
+
+use super::device::{account, credential, letter, words};
+use super::world::{World, id};
+
+fn leave(world: &mut World, place: usize) {
+    let now_ms = world.now_ms;
+    world.clients[place].machine.handle_input(Input::Leave, now_ms);
+}
+
+fn listed(world: &World, seed: u8) -> DeviceList {
+    read_list(&world.server.lists[&credential(seed)]).unwrap()
+}
+
+fn devices(list: &DeviceList) -> Vec<Bytes16> {
+    list.devices.iter().map(|listed| listed.device).collect()
+}
+
+#[test]
+fn a_device_that_leaves_is_not_remembered() {
+    let mut world = World::new(&[1, 1, 2]);
+    world.send(2, &[1], "to both");
+    world.settle();
+    leave(&mut world, 1);
+    world.settle();
+    let list = listed(&world, 1);
+    assert_eq!((devices(&list), list.revoked.len()), (vec![id(1)], 0));
+    let told = world.clients[1].events.iter().filter(|event| **event == KeyEvent::Revoked { device: id(2) });
+    assert_eq!(told.count(), 1);
+    world.clients[1].disconnect(world.now_ms);
+    world.send(2, &[1], "to one");
+    world.settle();
+    assert_eq!(world.server.letters.last().unwrap().1.len(), 1, "for the one that is left");
+    // It does not put itself on the list again by itself, and does when it comes back.
+    // Counters begin at the time when they are forgotten, as its peers did.
+    world.now_ms += 10_000;
+    world.connect(1);
+    world.settle();
+    assert_eq!(devices(&listed(&world, 1)), [id(1), id(2)]);
+    world.send(2, &[1], "to both again");
+    world.pass(120_000);
+    for place in [0, 1] {
+        assert!(world.clients[place].texts().contains(&"to both again".to_owned()), "{place}");
+    }
+    assert!(world.clients.iter().all(|client| client.alarms().is_empty()));
+}
+
+#[test]
+fn all_that_leave_at_once_are_off_the_list() {
+    let mut world = World::new(&[1, 1, 1, 1]);
+    for place in 1..4 {
+        leave(&mut world, place);
+    }
+    world.settle();
+    assert_eq!(devices(&listed(&world, 1)), [id(1)]);
+    for place in 1..4 {
+        let device = id(u8::try_from(place + 1).unwrap());
+        assert!(world.clients[place].events.contains(&KeyEvent::Revoked { device }));
+    }
+}
+
+#[test]
+fn a_device_that_leaves_seals_nothing_more() {
+    let mut world = World::new(&[1, 1, 2]);
+    leave(&mut world, 1);
+    world.settle();
+    let number = world.send(1, &[2], "after");
+    world.settle();
+    assert!(world.clients[1].outbox.contains_key(&number) && world.clients[2].texts().is_empty());
+}
+
+#[test]
+fn who_lacks_the_account_key_is_told_so() {
+    let mut world = World::new(&[1]);
+    let now_ms = world.now_ms;
+    world.clients[0].machine.handle_input(Input::Account(None), now_ms);
+    leave(&mut world, 0);
+    world.settle();
+    assert!(world.clients[0].events.contains(&KeyEvent::RevokeFailed { device: id(1), code: Code::SecretRequired }));
+    assert_eq!(devices(&listed(&world, 1)), [id(1)]);
+}
+
+#[test]
+fn what_a_device_sent_before_it_left_is_read_by_who_comes_later() {
+    let mut world = World::new(&[1, 2, 2]);
+    world.clients[2].disconnect(world.now_ms);
+    world.send(0, &[2], "from one that leaves");
+    world.settle();
+    leave(&mut world, 0);
+    world.settle();
+    world.clients[0].disconnect(world.now_ms);
+    // It never knew the sender: its sibling did, and gives it the key.
+    world.connect(2);
+    world.pass(120_000);
+    assert_eq!(world.clients[2].texts(), ["from one that leaves"]);
+}
+
+/// A list of 64 devices that are no more.
+fn full(world: &mut World, seed: u8) {
+    let (account, own) = (account(seed), credential(seed));
+    let (words, secret) = (words(seed), account.secret_text());
+    let listed = |nth: u8| {
+        let device = [nth; 16];
+        let enrolment = account.enrol(own, device, &DeviceKey::from_seed(&[nth; 32]).public(), [9; 32], i64::from(nth));
+        ListedDevice { device, enrolment }
+    };
+    let mut list = DeviceList::first(&words, &secret, listed(100), 1);
+    list.devices = List((100..164).map(listed).collect());
+    world.server.lists.insert(own, account.sign_list(&list));
+}
+
+fn troubles(world: &World, place: usize) -> Vec<Code> {
+    let code = |event: &KeyEvent| if let KeyEvent::Trouble(Failure { code, .. }) = event { Some(*code) } else { None };
+    world.clients[place].events.iter().filter_map(code).collect()
+}
+
+#[test]
+fn nothing_waits_for_room_on_a_full_list() {
+    let mut world = World::new(&[2]);
+    full(&mut world, 1);
+    let place = world.enrol(1);
+    let early = world.send(place, &[2], "early");
+    world.connect(place);
+    world.settle();
+    let late = world.send(place, &[2], "late");
+    world.settle();
+    let refused = world.clients[place].refused.iter().map(|(number, failure)| (*number, failure.code));
+    assert_eq!(refused.collect::<Vec<_>>(), [(early, Code::TooManyDevices), (late, Code::TooManyDevices)]);
+    assert_eq!(troubles(&world, place), [Code::TooManyDevices], "told once");
+}
+
+#[test]
+fn a_new_device_takes_the_place_of_one_that_the_server_does_not_know() {
+    let mut world = World::new(&[2]);
+    full(&mut world, 1);
+    let place = world.enrol(1);
+    let known = (101..130).map(|nth| [nth; 16]).chain([world.clients[place].me.1]).collect();
+    let now_ms = world.now_ms;
+    world.connect(place);
+    world.clients[place].machine.handle_input(Input::OwnDevices(known), now_ms);
+    world.settle();
+    let list = listed(&world, 1);
+    assert!(list.enrolment(world.clients[place].me.1).is_some() && list.enrolment([100; 16]).is_none());
+    assert_eq!((list.devices.len(), list.revoked.len()), (64, 0));
+    assert_eq!(troubles(&world, place), []);
+    // Of those that the server knows none goes.
+    let mut world = World::new(&[]);
+    full(&mut world, 1);
+    let place = world.enrol(1);
+    world.connect(place);
+    world.clients[place].machine.handle_input(Input::OwnDevices((100..164).map(|nth| [nth; 16]).collect()), now_ms);
+    world.settle();
+    assert_eq!(troubles(&world, place), [Code::TooManyDevices]);
+}
+
+#[test]
+fn when_there_is_room_again_messages_go() {
+    let mut world = World::new(&[2]);
+    full(&mut world, 1);
+    let place = world.enrol(1);
+    world.connect(place);
+    world.settle();
+    let list = listed(&world, 1);
+    let next = account(1).sign_list(&list.without([120; 16], world.now_ms).unwrap());
+    world.server.lists.insert(credential(1), next);
+    let (frame, now_ms) = (world.server.lists(0, &[credential(1)]), world.now_ms);
+    world.clients[place].machine.handle_input(Input::Frame(frame), now_ms);
+    world.settle();
+    world.clients[place].send(letter(&[2], "at last"), now_ms);
+    world.pass(60_000);
+    assert_eq!(world.clients[0].texts(), ["at last"]);
+}
