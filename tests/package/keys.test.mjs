@@ -1,15 +1,20 @@
 // Identities by key and encryption, from the packed package to the real server.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { install, requireIn } from './support/install.mjs';
-import { Server, isBuilt } from './support/server.mjs';
+import { Server, freePort, isBuilt } from './support/server.mjs';
 import { until } from './support/until.mjs';
 
-const { Client } = requireIn(install(), 'msgsrouter');
+const package_ = install();
+const { Client } = requireIn(package_, 'msgsrouter');
+const SENDER = join(import.meta.dirname, 'support/sender.mjs');
 
 describe('keys', { skip: !isBuilt && 'the server is not built' }, () => {
   let server, storage, clients;
@@ -260,6 +265,48 @@ describe('keys', { skip: !isBuilt && 'the server is not built' }, () => {
     await assert.rejects(bob.importKeys(backup, 'a pass phrase'), { code: 451 });
     await second.importKeys(backup, 'a pass phrase');
     assert.equal((await second.safetyNumber(bob.credential)).digits, (await ann.safetyNumber(bob.credential)).digits);
+  });
+
+  test('keys that cannot be kept are not used: connect() says so, and works when there is room again', async (context) => {
+    const handle = await open(join(storage, 'any'), 'w');
+    const files = Object.getPrototypeOf(handle);
+    await handle.close();
+    const { write: original } = files;
+    const write = context.mock.method(files, 'write', async function (bytes, ...rest) {
+      if (Buffer.from(bytes).includes('key:device')) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+      return original.call(this, bytes, ...rest);
+    });
+    const ann = made('Ann');
+    await assert.rejects(ann.connect(), ({ name, code, reason }) => name === 'MsrError' && code === 463 && reason.includes('no space left'));
+    assert.equal(ann.state, ann.STATE.CLOSED);
+    write.mock.restore();
+    await ann.connect();
+    assert.ok((await ann.send('self', 'x', 1)).encrypted);
+  });
+
+  test('what is held in the outbox of a dead process does not hold up the next one', async () => {
+    const words = { name: 'Sender', email: 'sender@example.org', secret: 'of numbers' };
+    const [bob, old] = [await connected('Bob'), await connected('Old', { identity: 'md5', storage: 'memory' })];
+    const seen = [];
+    bob.onmessage = ({ content }) => seen.push(content);
+    const living = await connected('Sender', words);
+    const nobody = `ws://127.0.0.1:${await freePort()}`;
+    const outboxes = () => readdirSync(storage).filter((name) => name.endsWith('.journal') && readFileSync(join(storage, name)).includes('out:'));
+    const children = [];
+    // The first has something for a peer without keys, which is held; the second for one that has them.
+    for (const [to, number] of [[old.credential, 0], [bob.credential, 1]]) {
+      const env = { ...process.env, MSGSROUTER_STORAGE: storage };
+      children.push(spawn(process.execPath, [SENDER, package_, nobody, to, String(number), '1'], { env, stdio: 'ignore' }));
+      await until('it is on disk', () => outboxes().length === number + 1);
+    }
+    for (const child of children) {
+      const ended = once(child, 'exit');
+      child.kill('SIGKILL');
+      await ended;
+    }
+    living.close();
+    await living.connect();
+    await until('the second one is sent', () => seen.includes(1));
   });
 
   test('secrets and keys are not on the disk in plain', async () => {

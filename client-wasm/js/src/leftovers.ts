@@ -19,7 +19,7 @@ import { wasm } from './wasm.ts';
 /** How often is looked for them while a client is connected. */
 const EVERY_MS = 30_000;
 
-/** How long an outbox that is at work may go on when the client is closed: what is held in it may be held for ever. */
+/** How long an outbox that is at work may go on when the client is closed, or something in it is held, which may be for ever. */
 const LINGER_MS = 10_000;
 
 /** The question by which the session wants a message opened: see `Question` in protocol/src/v2/handover.rs. */
@@ -71,17 +71,16 @@ export class Leftovers {
     this.#isAtWork = true;
     while (this.#sender) {
       try {
-        let isEmpty = true;
-        while (isEmpty && this.#sender) {
-          const store = await this.#stores().abandoned(this.#credential);
+        // One in which something is held has its turn, and the others theirs.
+        const tried: string[] = [];
+        while (this.#sender) {
+          const store = await this.#stores().abandoned(this.#credential, tried);
           if (!store) break;
+          tried.push(store.name);
           // The client may have been closed meanwhile.
           const sender = this.#sender as Sender | undefined;
-          if (!sender) {
-            await store.close();
-            break;
-          }
-          isEmpty = await this.#send(store, sender);
+          if (sender) await this.#send(store, sender);
+          else await store.close();
         }
       } catch {
         // What cannot be looked at now can be later.
@@ -100,24 +99,26 @@ export class Leftovers {
     clearTimeout(timer);
   }
 
-  /** Sends what waits in one outbox; whether all of it was. */
-  async #send(store: Store, { settings, seed: account }: Sender): Promise<boolean> {
+  /** Sends what waits in one outbox, as far as it can be. */
+  async #send(store: Store, { settings, seed: account }: Sender): Promise<void> {
     let session: Session | undefined;
-    const over = deferred<boolean>();
+    const over = deferred<void>();
+    let lingering: ReturnType<typeof setTimeout> | undefined;
+    const leave = () => (lingering ??= setTimeout(over.resolve, LINGER_MS));
     const keeper: Keeper = new Keeper(() => session, async () => store, (rows) => keys.restored(rows), this.#trouble);
     const keys = new Keys({
       session: () => session,
       keep: (changes, strict, done) => keeper.keep(changes, strict, done),
       owner: () => ({ ...settings, seed: account }),
-      tell: () => {},
+      // What is held is told once; what can be sent beside it still is.
+      tell: ({ kind }) => (kind === 'held' || kind === 'error') && leave(),
       trouble: this.#trouble,
     });
     const [seed] = crypto.getRandomValues(new BigUint64Array(1));
     session = new (wasm().Session)(this.#face(keeper, keys, () => session, over.resolve), seed as bigint);
-    let lingering: ReturnType<typeof setTimeout> | undefined;
-    this.#leave = () => (lingering ??= setTimeout(() => over.resolve(false), LINGER_MS));
+    this.#leave = leave;
     session.connect({ ...settings, autoreconnect: false });
-    const isEmpty = await over.promise;
+    await over.promise;
     this.#leave = undefined;
     clearTimeout(lingering);
     session.close();
@@ -127,23 +128,22 @@ export class Leftovers {
     keys.close();
     keeper.close();
     await keeper.quiet();
-    return isEmpty;
   }
 
   /** Of all that happens, only receipts are told: messages wait for a client that has this device for itself. */
-  #face(keeper: Keeper, keys: Keys, session: () => Session | undefined, over: (isEmpty: boolean) => void): Face {
+  #face(keeper: Keeper, keys: Keys, session: () => Session | undefined, over: () => void): Face {
     const ignore = () => {};
     const sendings = new Sendings(this.#tell);
-    const end = (isEmpty: boolean) => queueMicrotask(() => over(isEmpty));
+    const end = () => queueMicrotask(over);
     return {
       open: openSocket,
       probe: (url) => void probe(url).then(({ isRefused, speaksV2 }) => session()?.originProbed(isRefused, speaksV2)),
       restore: (credential) => keeper.restore(credential),
       persist: (ticket, changes, strict) => keeper.persist(ticket, changes, strict),
       ask: (question) => question[0] !== OPEN && keys.ask(question),
-      outbox: (waiting) => waiting === 0 && end(true),
-      refused: () => end(false),
-      lost: () => end(false),
+      outbox: (waiting) => waiting === 0 && end(),
+      refused: end,
+      lost: end,
       restored: (ticket, id) => sendings.restored(ticket, id),
       accepted: (ticket, acceptance) => sendings.accepted(ticket, acceptance),
       receipt: (news) => sendings.news(news),

@@ -13,6 +13,7 @@ export type PeerChangeKind =
 export type KeyEvent =
   | { kind: 'peerchange'; credential: string; change: PeerChangeKind; device?: string; held: boolean }
   | { kind: 'gap' }
+  | { kind: 'held' }
   | { kind: 'revoked'; device: string; code?: number; reason?: string }
   | { kind: 'error'; code: number; reason: string; retry: boolean; credential?: string };
 /** `trusted`: messages are encrypted for it. */

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use msr_crypto::{Failure, Input, Machine, Output, OwnDevice, PersistTicket};
+use msr_crypto::{Change, Failure, Input, Machine, Output, OwnDevice, PersistTicket};
 use msr_protocol::v2::{Answer, Bytes16, Field, Question, Rest};
 use msr_protocol::{Code, Credential, JsonText};
 use wasm_bindgen::prelude::*;
@@ -26,7 +26,7 @@ enum State {
     /// What was kept is here, and nothing was asked.
     Kept(Vec<(String, Vec<u8>)>),
     /// Its keys are new and on their way to the disk.
-    Enrolling { device: Bytes16, records: Vec<(String, Vec<u8>)>, challenge: Challenge },
+    Enrolling { device: Bytes16, records: Vec<(String, Vec<u8>)>, changes: Vec<Change>, challenge: Challenge },
     /// It has keys.
     Ready { signer: Box<OwnDevice>, machine: Box<Machine> },
 }
@@ -96,10 +96,12 @@ impl Keys {
             return self.handle(Input::NotPersisted { ticket: PersistTicket(ticket as u64), reason }, now_ms);
         }
         let state = self.state.replace(State::Kept(vec![]));
-        if let State::Enrolling { challenge: Challenge { nonce, .. }, .. } = state {
-            let detail = &format!("The keys of this device cannot be kept: {reason}");
-            self.face.answer(spelled(&Answer::NotProven { nonce, code: Code::NoDeviceKeys.number(), detail }));
-        }
+        let State::Enrolling { records, challenge, .. } = state else { return drop(self.state.replace(state)) };
+        // All is as it was: the next connection tries again.
+        self.state.replace(State::Kept(records));
+        let (nonce, code) = (challenge.nonce, Code::NoDeviceKeys.number());
+        let detail = &format!("The keys of this device cannot be kept: {reason}");
+        self.face.answer(spelled(&Answer::NotProven { nonce, code, detail }));
     }
 
     /// When [`Self::timed_out`] is due, in ms since 1970.
@@ -228,8 +230,9 @@ impl Keys {
                 self.drain();
             }
             Ok(Found::Made(changes)) => {
-                self.state.replace(State::Enrolling { device, records: changed(records, &changes), challenge });
-                self.face.persist(ENROLMENT, changes_to_page(changes), true);
+                let kept = changes_to_page(changes.clone());
+                self.state.replace(State::Enrolling { device, records, changes, challenge });
+                self.face.persist(ENROLMENT, kept, true);
             }
             Err(failure) => {
                 self.state.replace(State::Kept(records));
@@ -247,8 +250,8 @@ impl Keys {
     /// The keys of this device are on disk: they are kept ones now.
     fn enrolled(&self, now_ms: f64) {
         let state = self.state.replace(State::Kept(vec![]));
-        let State::Enrolling { device, records, challenge } = state else { return drop(self.state.replace(state)) };
-        self.state.replace(State::Kept(records));
+        let State::Enrolling { device, records, changes, challenge } = state else { return drop(self.state.replace(state)) };
+        self.state.replace(State::Kept(changed(records, &changes)));
         let nonce = challenge.nonce;
         if let Err(Failure { code, detail }) = self.prove(self.owner.credential(), device, challenge, now_ms) {
             self.face.answer(spelled(&Answer::NotProven { nonce, code: code.number(), detail: &detail }));

@@ -25,6 +25,7 @@ pub(super) fn event(event: KeyEvent) -> Option<JsValue> {
         KeyEvent::NoKeys { ticket: _, credential } => {
             error(Code::NoKeys, "A message waits until its recipient has keys, or allowPlain lets it go unencrypted", Some(credential))
         }
+        KeyEvent::Held { .. } => object(&[("kind", "held".into())]),
         KeyEvent::Revoked { device } => object(&[("kind", "revoked".into()), ("device", id(device))]),
         KeyEvent::RevokeFailed { device, code } => {
             object(&[("kind", "revoked".into()), ("device", id(device)), ("code", code.number().into()), ("reason", code.reason().into())])

@@ -341,6 +341,13 @@ pub enum KeyEvent {
         /// Which recipient.
         credential: Credential,
     },
+    /// A message waits: keys or devices of its recipient are to be accepted first, or the server shows what cannot be.
+    Held {
+        /// Which message.
+        ticket: SealTicket,
+        /// Which recipient.
+        credential: Credential,
+    },
     /// A device of the peer itself was revoked, or has left.
     Revoked {
         /// Which.

@@ -18,7 +18,7 @@ use super::{Machine, Output};
 pub(super) struct WaitingSeal {
     ticket: SealTicket,
     letter: Letter,
-    /// The recipients of which the page was told that they have no keys.
+    /// The recipients of which the page was told that it waits for them.
     told: Set<Credential>,
 }
 
@@ -30,7 +30,8 @@ pub(super) struct Issued {
 
 /// What can be done about a message now.
 enum Verdict {
-    Wait,
+    /// For what these hold, if any do.
+    Wait(Vec<Credential>),
     /// Until these have keys.
     WaitForKeys(Vec<Credential>),
     Plain,
@@ -99,7 +100,14 @@ impl Machine {
         }
         for mut waiting in std::mem::take(&mut self.seals) {
             match self.verdict(&waiting.letter) {
-                Verdict::Wait => self.seals.push_back(waiting),
+                Verdict::Wait(held) => {
+                    for credential in held {
+                        if waiting.told.put(credential) {
+                            self.event(KeyEvent::Held { ticket: waiting.ticket, credential });
+                        }
+                    }
+                    self.seals.push_back(waiting);
+                }
                 Verdict::WaitForKeys(credentials) => {
                     for credential in credentials {
                         if waiting.told.put(credential) {
@@ -127,7 +135,7 @@ impl Machine {
 
     fn verdict(&mut self, letter: &Letter) -> Verdict {
         let recipients: Set<_> = letter.recipients.iter().copied().collect();
-        let (mut targets, mut keyless) = (Set::default(), vec![]);
+        let (mut targets, mut keyless, mut held) = (Set::default(), vec![], vec![]);
         let (mut waits, mut sealed_for) = (false, 0);
         for &credential in recipients.keys() {
             let heard = self.link.heard(credential);
@@ -149,6 +157,7 @@ impl Machine {
                 (Some(devices), _) => {
                     sealed_for += 1;
                     waits |= holds;
+                    held.extend(holds.then_some(credential));
                     targets.extend(devices.into_iter().map(|device| (credential, device)));
                 }
                 (None, None) => {
@@ -170,14 +179,14 @@ impl Machine {
             return match (letter.encrypt, letter.allow_plain) {
                 (Encrypt::Required, _) => refused(),
                 (Encrypt::Auto, false) => Verdict::WaitForKeys(keyless),
-                (Encrypt::Auto, true) if waits => Verdict::Wait,
+                (Encrypt::Auto, true) if waits => Verdict::Wait(held),
                 // In plain text it would reach a peer that has keys.
                 (Encrypt::Auto, true) if sealed_for > 0 => refused(),
                 (Encrypt::Auto, true) => Verdict::Plain,
             };
         }
         if waits {
-            return Verdict::Wait;
+            return Verdict::Wait(held);
         }
         if let Ok(Some(own)) = self.peers.get(self.me.0) {
             let others = own.list.iter().flat_map(|list| &list.devices).map(|one| (self.me.0, one.device));
@@ -192,7 +201,7 @@ impl Machine {
         for &target in targets.keys() {
             waits |= matches!(self.readiness(target), Readiness::Waiting | Readiness::Barred);
         }
-        if waits { Verdict::Wait } else { Verdict::Seal(targets.keys().copied().collect()) }
+        if waits { Verdict::Wait(vec![]) } else { Verdict::Seal(targets.keys().copied().collect()) }
     }
 
     /// Whether something can be sealed for a listed device; if not, what is missing is asked for.

@@ -193,3 +193,27 @@ fn what_was_refused_is_not_missed() {
     assert_eq!(world.clients[1].texts(), ["one", "two"]);
     assert!(!world.clients[1].events.iter().any(|event| matches!(event, KeyEvent::Gap { .. })));
 }
+
+#[test]
+fn that_a_message_is_held_is_told_once_and_again_after_a_restart() {
+    let mut world = World::new(&[1, 2]);
+    world.send(0, &[2], "before");
+    world.settle();
+    let now_ms = world.now_ms;
+    world.clients[0].machine.handle_input(Input::Verify { credential: credential(2), verified: true }, now_ms);
+    world.join(2);
+    let number = world.send(0, &[2], "held");
+    world.pass(60_000);
+    let held = KeyEvent::Held { ticket: SealTicket(number), credential: credential(2) };
+    let told = |world: &World| world.clients[0].events.iter().filter(|event| **event == held).count();
+    assert_eq!(told(&world), 1);
+    let now_ms = world.now_ms;
+    world.clients[0].crash(0, now_ms);
+    world.connect(0);
+    world.pass(60_000);
+    assert_eq!((told(&world), world.clients[2].texts().len()), (2, 0));
+    let now_ms = world.now_ms;
+    world.clients[0].machine.handle_input(Input::Accept { credential: credential(2) }, now_ms);
+    world.pass(60_000);
+    assert_eq!(world.clients[2].texts(), ["held"]);
+}

@@ -28,10 +28,10 @@ export class FolderStores implements Stores {
     throw new Error(`${SLOTS} clients have it open in ${this.#path}`);
   }
 
-  async abandoned(credential: string): Promise<Store | undefined> {
+  async abandoned(credential: string, but: readonly string[]): Promise<Store | undefined> {
     for (let number = 0; number < SLOTS; number++) {
       const name = `${credential}-${number}`;
-      if (await isHeld(this.#path, name)) continue;
+      if (but.includes(name) || (await isHeld(this.#path, name))) continue;
       const { rows } = await readJournal(this.#journal(name));
       if (![...rows.keys()].some((key) => key.startsWith(OUTGOING))) continue;
       const held = await take(this.#path, name);
@@ -49,6 +49,7 @@ export class FolderStores implements Stores {
     try {
       const { journal, rows, damage } = await Journal.open(this.#journal(name));
       return {
+        name,
         rows,
         damage,
         apply: (changes, strict) => journal.apply(changes, strict),

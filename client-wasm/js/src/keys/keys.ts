@@ -104,7 +104,7 @@ export class Keys {
     clearTimeout(this.#timer);
     this.#keys?.free();
     this.#keys = this.#rows = undefined;
-    this.#fail(new MsrError(CODE.CLOSED, 'The client was closed'));
+    this.#fail(new MsrError(CODE.CLOSED, 'The client was closed'), this.#tasks.splice(0));
   }
 
   #do(task: Task): void {
@@ -113,22 +113,27 @@ export class Keys {
     this.#isAtWork = true;
     void this.#work().catch((error) => {
       this.#isAtWork = false;
-      const failure = new MsrError(CODE.NO_DEVICE_KEYS, `The encryption module cannot be used: ${textOf(error)}`, true, { cause: error });
-      this.#fail(failure);
-      this.#host.trouble(failure);
+      this.#host.trouble(this.#fail(error, this.#tasks.splice(0)));
     });
   }
 
-  #fail(error: MsrError): void {
-    for (const { failed } of this.#tasks.splice(0)) failed?.(error);
+  #fail(cause: unknown, tasks: Task[]): MsrError {
+    const failure = cause instanceof MsrError ? cause : new MsrError(CODE.NO_DEVICE_KEYS, `The encryption module cannot be used: ${textOf(cause)}`, true, { cause });
+    for (const { failed } of tasks) failed?.(failure);
+    return failure;
   }
 
   async #work(): Promise<void> {
     // The session, or the page, returns first: it is never called while it calls.
     const { Keys: Made } = await encryptionModule();
     for (let task = this.#tasks.shift(); task; task = this.#tasks.shift()) {
-      this.#keys ??= this.#made(Made);
-      if (this.#keys) task.run(this.#keys);
+      try {
+        this.#keys ??= this.#made(Made);
+        if (this.#keys) task.run(this.#keys);
+      } catch (error) {
+        // It fails alone: others wait for what comes after it.
+        this.#host.trouble(this.#fail(error, [task]));
+      }
     }
     this.#isAtWork = false;
     this.#arm();

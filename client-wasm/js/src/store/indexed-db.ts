@@ -22,8 +22,9 @@ export class IndexedDbStores implements Stores {
     return this.#store(slot);
   }
 
-  async abandoned(credential: string): Promise<Store | undefined> {
+  async abandoned(credential: string, but: readonly string[]): Promise<Store | undefined> {
     for (const number of await this.#waiting(credential)) {
+      if (but.includes(profileOf(credential, number))) continue;
       const slot = await take(credential, number);
       const store = slot && (await this.#store(slot));
       if (store && hasOutgoing(store)) return store;
@@ -44,6 +45,7 @@ export class IndexedDbStores implements Stores {
     try {
       const database = await this.#opened();
       return {
+        name: profile,
         rows: await read(database, profile),
         apply: async (changes, strict) => write(await this.#opened(), profile, changes, strict),
         close: async () => slot.release(),

@@ -9,7 +9,7 @@ export class MemoryStores implements Stores {
   async open(credential: string): Promise<Store> {
     const rows = this.#peers.get(credential) ?? new Map();
     this.#peers.set(credential, rows);
-    return { rows: [...rows], isInMemory: true, apply: async (changes) => change(rows, changes), close: async () => {} };
+    return { name: credential, rows: [...rows], isInMemory: true, apply: async (changes) => change(rows, changes), close: async () => {} };
   }
 
   async abandoned(): Promise<undefined> {}

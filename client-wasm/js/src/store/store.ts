@@ -17,6 +17,8 @@ export const SLOTS = 16;
 
 /** What one device of one peer keeps. Nobody else has it for as long as it is open. */
 export interface Store {
+  /** Tells it from the other ones of its peer. */
+  readonly name: string;
   /** What was kept when it was opened. */
   readonly rows: Row[];
   /** What was found wrong with it when it was opened; what could be saved of it is in `rows`. */
@@ -36,8 +38,8 @@ export interface Store {
 export interface Stores {
   /** The first one that nobody has open. */
   open(credential: string): Promise<Store>;
-  /** One that nobody has open and whose outbox is not empty: whoever filled it is gone. */
-  abandoned(credential: string): Promise<Store | undefined>;
+  /** One that nobody has open and whose outbox is not empty: whoever filled it is gone. None of those that are named. */
+  abandoned(credential: string, but: readonly string[]): Promise<Store | undefined>;
   /** Whether that peer was ever here. */
   has(credential: string): Promise<boolean>;
 }
