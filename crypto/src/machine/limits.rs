@@ -68,7 +68,8 @@ pub const ASK_AGAIN_MS: i64 = 30_000;
 pub const LISTS_PER_FRAME: usize = 64;
 /// Devices per `Claim`.
 pub const CLAIMS_PER_FRAME: usize = 256;
-/// How often a list is put anew after another device was faster, per connection: as many devices as there may be begin at once.
+/// How often a list is put anew after another device was faster: as many devices as there may be begin at once. Then it is told, and
+/// tried again after [`ASK_AGAIN_MS`].
 pub const LIST_TRIES: u32 = 64;
 /// The shortest and the longest wait before a failed write is tried again, ms.
 pub const WRITE_PAUSE_MS: (i64, i64) = (1_000, 60_000);

@@ -197,7 +197,12 @@ impl Machine {
             return;
         }
         match Code::from_number(code) {
-            Some(Code::Done | Code::ListConflict) => self.own_list_came(list),
+            Some(code @ (Code::Done | Code::ListConflict)) => {
+                if code == Code::Done {
+                    self.listing.tries = 0;
+                }
+                self.own_list_came(list);
+            }
             code => {
                 let code = code.unwrap_or(Code::InvalidList);
                 self.trouble(code, format!("the list of this peer's devices was not taken: {}", code.reason()));

@@ -2,7 +2,7 @@
 
 use msr_crypto::*;
 use msr_protocol::Code;
-use msr_protocol::v2::{Bytes16, List, ListedDevice};
+use msr_protocol::v2::{Bytes16, Frame, List, ListedDevice, Rest, frames};
 
 use super::device::{account, credential, letter, words};
 use super::world::{World, id};
@@ -173,4 +173,63 @@ fn when_there_is_room_again_messages_go() {
     world.clients[place].send(letter(&[2], "at last"), now_ms);
     world.pass(60_000);
     assert_eq!(world.clients[0].texts(), ["at last"]);
+}
+
+/// A list that is taken is no try in vain: only conflicts in a row are counted.
+#[test]
+fn many_lists_can_be_put_on_one_connection() {
+    let mut world = World::new(&[1]);
+    for nth in 100..180 {
+        let now_ms = world.now_ms;
+        world.clients[0].machine.handle_input(Input::Revoke { device: [nth; 16] }, now_ms);
+        world.settle();
+    }
+    assert_eq!(listed(&world, 1).revoked.len(), 80);
+    assert_eq!(troubles(&world, 0), []);
+}
+
+/// A server that always has another list: the device pauses, says so, and goes on.
+#[test]
+fn a_device_whose_list_is_always_refused_pauses() {
+    let mut world = World::new(&[1]);
+    let now_ms = world.now_ms;
+    world.clients[0].machine.handle_input(Input::Revoke { device: [9; 16] }, now_ms);
+    let mut puts = 0;
+    let client = &mut world.clients[0];
+    let mut answer = |client: &mut super::device::Client, now_ms: i64| {
+        while let Some(output) = client.machine.poll_output() {
+            match output {
+                Output::Persist { ticket, .. } => client.machine.handle_input(Input::Persisted { ticket }, now_ms),
+                Output::Event(event) => client.events.push(event),
+                Output::Frames(bytes) => {
+                    for frame in frames(&bytes) {
+                        let Ok(Frame::PutList { ticket, list }) = frame else { continue };
+                        let put = read_list(list.0).unwrap();
+                        assert!(puts < 200, "it never pauses");
+                        puts += 1;
+                        // Another device was faster.
+                        let (words, secret) = (words(1), account(1).secret_text());
+                        let mut other = DeviceList::first(&words, &secret, put.devices[0], now_ms);
+                        other.counter = put.counter;
+                        let other = account(1).sign_list(&other);
+                        let mut answer = vec![];
+                        let (code, list) = (424, Rest(&other));
+                        Frame::ListPut { ticket, code, list }.write(&mut answer);
+                        client.machine.handle_input(Input::Frame(answer), now_ms);
+                    }
+                }
+                _ => {}
+            }
+        }
+        puts
+    };
+    assert_eq!(answer(client, now_ms), 64);
+    assert_eq!(
+        client.events.iter().filter(|event| matches!(event, KeyEvent::Trouble(Failure { code: Code::ListConflict, .. }))).count(),
+        1
+    );
+    let due_ms = client.machine.poll_timeout().unwrap();
+    assert!(due_ms <= now_ms + 30_000);
+    client.machine.handle_timeout(now_ms + 30_000);
+    assert_eq!(answer(client, now_ms + 30_000), 128, "and goes on");
 }
