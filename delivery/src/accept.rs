@@ -98,10 +98,13 @@ impl Exchange {
         let is_targeted = offered.has(flags::TARGETED);
         let arrival = (!devices.is_empty()).then(|| {
             let headers = self.headers(&devices, offered);
-            let last_keyed = offered.has(flags::SEALED).then(|| headers.last_device());
+            let keyed = offered.has(flags::SEALED).then(|| headers.clone());
             let held = |bytes, devices: &[DeviceIndex]| {
                 let held = Held::message(bytes, devices, Some(origin), to_self, is_targeted);
-                last_keyed.into_iter().fold(held, Held::sealed_for)
+                match keyed {
+                    Some(headers) => held.sealed_for(|device| !headers.of(device).is_empty()),
+                    None => held,
+                }
             };
             self.enqueue(entry, devices, headers, held, offered.expire_after_ms, now)
         });

@@ -27,11 +27,6 @@ impl Headers {
         Self((!ends.is_empty()).then(|| Arc::new(Packed { ends: ends.into(), bytes: bytes.into() })))
     }
 
-    /// The last device that has one.
-    pub(crate) fn last_device(&self) -> Option<DeviceIndex> {
-        self.0.as_deref()?.ends.last().map(|(device, _)| *device)
-    }
-
     /// The header of a device; empty when it has none.
     #[must_use]
     pub fn of(&self, device: DeviceIndex) -> &[u8] {

@@ -14,6 +14,7 @@ pub(crate) struct Held {
     pub(crate) bytes: u32,
     /// How many of the devices have not acknowledged it.
     pub(crate) remaining: u32,
+    /// Of a sealed message those that have a header come first.
     devices: Devices,
     outbox_epoch: u64,
     number: u64,
@@ -23,10 +24,12 @@ pub(crate) struct Held {
     pub(crate) to_self: bool,
     /// A device that comes later gets it too: it is no receipt, and not for certain devices alone.
     pub(crate) is_inherited: bool,
-    /// Devices beyond have no header of a sealed message: what they acknowledge is not delivered, for they cannot open it
-    /// by themselves.
-    counted_through: DeviceIndex,
+    /// So many of the devices, the first ones, can open it by themselves: what the others acknowledge is not delivered.
+    counted: u32,
 }
+
+/// Every device can.
+const ALL: u32 = u32::MAX;
 
 /// An index no device gets.
 const NOBODY: DeviceIndex = DeviceIndex(u32::MAX);
@@ -52,18 +55,21 @@ impl Held {
     pub(crate) fn message(bytes: u32, devices: &[DeviceIndex], origin: Option<Origin>, to_self: bool, is_targeted: bool) -> Self {
         let Origin { device: sender, outbox_epoch, number } = origin.unwrap_or(Origin { device: NOBODY, outbox_epoch: 0, number: 0 });
         let remaining = u32::try_from(devices.len()).unwrap_or(u32::MAX);
-        let (devices, counted_through) = (Devices::of(devices), NOBODY);
-        Self { bytes, remaining, devices, outbox_epoch, number, sender, to_self, is_inherited: !is_targeted, counted_through }
+        let (devices, counted) = (Devices::of(devices), ALL);
+        Self { bytes, remaining, devices, outbox_epoch, number, sender, to_self, is_inherited: !is_targeted, counted }
     }
 
-    /// A sealed message, and the last device that has a header; later ones came after it was sent.
-    pub(crate) fn sealed_for(self, last: Option<DeviceIndex>) -> Self {
-        Self { counted_through: last.unwrap_or(DeviceIndex(0)), ..self }
+    /// A sealed message: these devices have a header.
+    pub(crate) fn sealed_for(self, has_header: impl Fn(DeviceIndex) -> bool) -> Self {
+        let (mut devices, others): (Vec<_>, Vec<_>) = self.devices().iter().copied().partition(|device| has_header(*device));
+        let counted = u32::try_from(devices.len()).unwrap_or(ALL);
+        devices.extend(others);
+        Self { counted, devices: Devices::of(&devices), ..self }
     }
 
     /// Whether that device can open it by itself, so that having it counts.
     pub(crate) fn counts(&self, device: DeviceIndex) -> bool {
-        device <= self.counted_through
+        self.counted == ALL || self.devices().iter().take(self.counted as usize).any(|counted| *counted == device)
     }
 
     /// A receipt.
@@ -120,6 +126,20 @@ mod tests {
     #[test]
     fn it_is_small() {
         assert!(size_of::<Held>() <= 56, "{}", size_of::<Held>());
+    }
+
+    #[test]
+    fn having_it_counts_of_devices_with_a_header() {
+        let devices = [1, 2, 3, 4].map(DeviceIndex);
+        let held = || Held::message(5, &devices, None, false, false);
+        assert!(devices.iter().all(|device| held().counts(*device)));
+        let mut sealed = held().sealed_for(|device| [DeviceIndex(2), DeviceIndex(4)].contains(&device));
+        sealed.add_device(DeviceIndex(9));
+        assert_eq!([1, 2, 3, 4, 9].map(|device| sealed.counts(DeviceIndex(device))), [false, true, false, true, false]);
+        let mut all = sealed.devices().to_vec();
+        all.sort_unstable();
+        assert_eq!(all, [1, 2, 3, 4, 9].map(DeviceIndex));
+        assert!(!held().sealed_for(|_| false).counts(DeviceIndex(0)));
     }
 
     #[test]

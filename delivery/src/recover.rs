@@ -1,7 +1,7 @@
 //! From what a store holds back to what was known before the stop.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, VecDeque};
 
 use msr_protocol::Credential;
 use msr_protocol::v2::{Field, MessageId, Varint, flags as bits};
@@ -128,9 +128,10 @@ impl Exchange {
             &with_heirs
         };
         let mut remaining = 0;
-        let last_keyed = devices.iter().zip(header_bytes).filter(|(_, bytes)| **bytes > 0).map(|(index, _)| *index).max();
-        let header_bytes = header_bytes.iter().copied().chain(std::iter::repeat(0));
-        for (index, header_bytes) in devices.iter().zip(header_bytes) {
+        let keyed = devices.iter().zip(header_bytes).filter(|(_, bytes)| **bytes > 0).map(|(index, _)| *index);
+        let keyed: BTreeSet<DeviceIndex> = keyed.collect();
+        let header_bytes_of = header_bytes.iter().copied().chain(std::iter::repeat(0));
+        for (index, header_bytes) in devices.iter().zip(header_bytes_of) {
             if let Some(device) = self.devices.get_mut(index).filter(|device| device.cursor < arrival) {
                 device.push(arrival, bytes, header_bytes);
                 remaining += 1;
@@ -144,7 +145,7 @@ impl Exchange {
                 let sender = self.by_key.get(&sent.id.device);
                 let origin = sender.map(|device| Origin { device: *device, outbox_epoch: sent.id.outbox_epoch, number: sent.id.number.0 });
                 let held = Held::message(bytes, devices, origin, sent.to_self, sent.is_targeted);
-                if sent.is_sealed { held.sealed_for(last_keyed) } else { held }
+                if sent.is_sealed { held.sealed_for(|device| keyed.contains(&device)) } else { held }
             }
             None => Held::receipt(bytes, devices),
         };

@@ -358,6 +358,24 @@ fn what_a_device_cannot_open_is_not_delivered_by_it() {
         acknowledge(&mut world, 21);
         assert_eq!(receipts(&mut world), []);
     }
+    // An older one that is not on the list has none either.
+    for again in [false, true] {
+        let mut world = World::new();
+        world.put_list(2, &[22], &[]);
+        world.offer(1, 0, &[2], &[12, 22], b"21 is not listed");
+        world.commit();
+        if again {
+            world.restart();
+            for device in [SENDER, 12, 21, 22] {
+                world.register(device);
+            }
+            world.fetch();
+        }
+        acknowledge(&mut world, 21);
+        assert_eq!(receipts(&mut world), [], "it has no header");
+        acknowledge(&mut world, 22);
+        assert_eq!(receipts(&mut world), [(2, Code::Done.number())]);
+    }
     let mut world = World::new();
     world.offer(1, 0, &[2], &[12, 21, 22], b"sealed before 23 was there");
     world.commit();
