@@ -70,7 +70,8 @@ async fn health_shows_every_count() {
     assert_eq!(socket.read_exactly(4).await[2..], 4400_u16.to_be_bytes());
     let health = Client::connect(&server).await.get("/healthz").await;
     let health: serde_json::Value = serde_json::from_str(&health.body).unwrap();
-    for name in ["connections", "peers", "registered", "routed", "delivered", "dropped", "unreached", "refused", "store_lost"] {
+    for name in ["connections", "peers", "registered", "routed", "delivered", "dropped", "unreached", "refused", "store_lost", "list_bytes"]
+    {
         assert!(health[name].is_u64(), "{name} in {health}");
     }
     assert_eq!((&health["refused"], &health["routed"]), (&1.into(), &0.into()));

@@ -99,7 +99,7 @@ impl CurrentLists {
     }
 
     /// What all of them take of the memory, about.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.table.read().bytes
     }
 }

@@ -169,15 +169,15 @@ impl PeerStore {
     }
 
     /// Who was registered under that credential before, written or not. Reads one row; does not wait for a file that is being
-    /// opened again: then nobody is known.
+    /// opened again.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// When the store cannot be read: [`StoreError::Closed`] while its file is being opened again, for then nobody knows.
     pub fn known(&self, credential: Credential) -> Result<Option<Arc<Profile>>, StoreError> {
         if let Some(profile) = self.inner.unwritten.profile(credential) {
             return Ok(Some(profile));
         }
-        let Some(database) = self.inner.file.database_now() else { return Ok(None) };
+        let database = self.inner.file.database_now().ok_or(StoreError::Closed)?;
         Ok(tables::peer(&database.begin_read()?, credential)?.map(|peer| Arc::new(peer.profile)))
     }
 

@@ -53,6 +53,24 @@ async fn an_identity_by_key_is_remembered_with_its_key() {
 }
 
 #[tokio::test]
+async fn while_the_file_cannot_be_opened_again_nobody_knows_who_is_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = PeerStore::open(folder.path(), TTL, 0).unwrap();
+    store.sign_in(profile(1), 100);
+    store.flush().await.unwrap();
+    let (file, away) = (folder.path().join("peers.redb"), folder.path().join("away"));
+    std::fs::rename(&file, &away).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    assert!(store.inner.file.reopen().is_err());
+    let known = || store.known(profile(1).credential);
+    assert!(matches!(known(), Err(StoreError::Closed)), "whose lists must not be forgotten");
+    std::fs::remove_dir(&file).unwrap();
+    std::fs::rename(&away, &file).unwrap();
+    store.inner.file.reopen().unwrap();
+    assert_eq!(known().unwrap(), Some(profile(1)));
+}
+
+#[tokio::test]
 async fn a_row_of_before_there_were_keys_is_read() {
     let folder = tempfile::tempdir().unwrap();
     drop(PeerStore::open(folder.path(), TTL, 0).unwrap());

@@ -29,6 +29,8 @@ pub struct Counts {
     pub devices: u64,
     /// Entries that wait in their queues, each counted once.
     pub waiting: u64,
+    /// What the lists of devices of identities by key take, in bytes.
+    pub list_bytes: u64,
 }
 
 /// The counters behind [`Counts`].

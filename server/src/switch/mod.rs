@@ -189,6 +189,7 @@ impl Switch {
             store_lost: self.shared.store.lost(),
             devices: self.shared.queues.devices() as u64,
             waiting: self.shared.queues.waiting() as u64,
+            list_bytes: self.shared.keys.lists().bytes() as u64,
         }
     }
 }

@@ -17,7 +17,7 @@ use tracing::warn;
 use super::directory::Directory;
 use super::limits;
 use super::queue::SendQueue;
-use crate::store::{PeerStore, Profile};
+use crate::store::{PeerStore, Profile, StoreError};
 
 const SHARDS: usize = 64;
 
@@ -124,7 +124,10 @@ impl Registry {
         let known = match online {
             Some(online) => Some(Arc::clone(online)),
             None => self.store.known(profile.credential).unwrap_or_else(|error| {
-                warn!(%error, "who was registered before is not known");
+                // While the file is opened again everybody signs in: that is said once, by whoever opens it.
+                if !matches!(error, StoreError::Closed) {
+                    warn!(%error, "who was registered before is not known");
+                }
                 None
             }),
         };

@@ -11,7 +11,7 @@ use msr_crypto::PublicKey;
 use msr_delivery::Lists as _;
 use msr_protocol::v2::{Bytes16, ClaimedKey, Frame, List, PeerDevice, PeerList, Rest, Varint};
 use msr_protocol::{Code, Credential, JsonText};
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use super::connection::Connection;
 use crate::delivery::Outgoing;
@@ -222,6 +222,10 @@ impl Shared {
                 exchange.revoke(peer, device, time);
             }
         });
+        if code == Code::StoreFull {
+            self.counters.refused.add(1);
+            warn!(%peer, code = code.number(), list_bytes = self.keys.lists().bytes(), "a list was not put: there is no room");
+        }
         if is_stored {
             info!(%peer, revoked = revoked.len(), "a list was put");
         }
