@@ -236,6 +236,8 @@ describe('keys', { skip: !isBuilt && 'the server is not built' }, () => {
     const messages = old.messages();
     const errors = heard(ann, 'error');
     await assert.rejects(ann.send(old.credential, 'x', 1, { encrypt: 'required' }), { code: 459, credential: old.credential });
+    const two = [ann.credential, old.credential];
+    await assert.rejects(ann.send(two, 'x', 1, { encrypt: 'required' }), { code: 459, credential: old.credential });
     const stop = new AbortController();
     const held = ann.send(old.credential, 'x', 2, { signal: stop.signal });
     await until('it is told', () => errors.some(({ code, credential }) => code === 459 && credential === old.credential));

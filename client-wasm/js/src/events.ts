@@ -52,7 +52,7 @@ export interface PeerChange {
   /** Whose. */
   credential: string;
   /** What: keys of a peer that had none, another key, a device more or less, and the same of this client's own peer. */
-  change: 'new-peer' | 'new-key' | 'device-added' | 'device-removed' | 'own-device-added' | 'own-device-removed' | 'no-keys';
+  change: 'new-peer' | 'new-key' | 'device-added' | 'device-removed' | 'own-device-added' | 'own-device-removed';
   /** Which device, 32 hex digits. */
   device?: string;
   /** Whether messages for the peer are held until `client.accept(credential)`. */

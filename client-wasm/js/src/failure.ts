@@ -6,8 +6,8 @@ import { CODE, MsrError } from './error.ts';
 /** What is about the keys of a peer. */
 const ABOUT_KEYS: readonly number[] = [CODE.PEER_CHANGED, CODE.NO_KEYS, CODE.LIST_FORGED];
 
-/** The error for it, and whom it is about, should that be about the keys of the one recipient. */
+/** The error for it, and whom it is about, should that be about the keys of one recipient: the only one, or whom the reason names. */
 export function errorOf({ code, reason, retry }: Failure, to: readonly string[] = []): MsrError {
-  const credential = to.length === 1 && ABOUT_KEYS.includes(code) ? to[0] : undefined;
+  const credential = ABOUT_KEYS.includes(code) ? to.find((peer) => to.length === 1 || reason.includes(peer)) : undefined;
   return new MsrError(code, reason, retry, { credential });
 }
