@@ -22,7 +22,7 @@ pub const HEADER_TEXT_BYTES: usize = 256;
 /// Counters that were never sent, named in a header.
 pub const VOIDED_PER_HEADER: usize = 48;
 /// Counters of a device that did not come, remembered; the oldest are given up.
-pub const MISSING_PER_DEVICE: usize = 1_024;
+pub const MISSING_PER_DEVICE: u64 = 1_024;
 /// How long a counter may be missing before it is told, ms: a later message may overtake a large one.
 pub const GAP_GRACE_MS: i64 = 60_000;
 

@@ -101,9 +101,9 @@ impl Pair {
     }
 
     pub(crate) fn from_record(bytes: &[u8]) -> Option<Self> {
-        let record: PairRecord<'_> = read_whole(bytes).ok().filter(|record: &PairRecord<'_>| record.version == 1)?;
+        let record: PairRecord<'_> = read_whole(bytes).ok().filter(|record: &PairRecord<'_>| record.version == 2)?;
         let sent = <[Varint; 3]>::try_from(record.sent.0).ok()?.map(|Varint(sent)| sent);
-        let received: Vec<_> = record.received.0.iter().map(Seen::from_record).collect();
+        let received = record.received.0.iter().map(Seen::from_record).collect::<Option<Vec<_>>>()?;
         let slot = |record: &SessionRecord<'_>| Slot { id: record.id, live: None, packed: Some(record.session.to_owned()) };
         Some(Self {
             identity_key: record.identity_key,
@@ -132,7 +132,7 @@ impl Pair {
         }
         let sessions = List(sessions.0.iter().map(|(id, session)| SessionRecord { id: *id, session }).collect());
         let (identity_key, fallback_ms) = (self.identity_key, self.fallback_ms);
-        spell(&PairRecord { version: 1, identity_key, sent, voided, received, fallback_ms, sessions })
+        spell(&PairRecord { version: 2, identity_key, sent, voided, received, fallback_ms, sessions })
     }
 
     pub(crate) fn has_session(&self) -> bool {

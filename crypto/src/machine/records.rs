@@ -117,7 +117,7 @@ spelled! {
     }
     /// The sessions with a device, and the counters.
     PairRecord<'a> {
-        /// 1.
+        /// 2. Those of before named each missing counter, and are not read: such a device begins new sessions.
         version: u8,
         /// The Curve25519 key of the device.
         identity_key: [u8; 32],

@@ -3,21 +3,28 @@
 use msr_protocol::v2::{List, Varint};
 
 use super::limits::{GAP_GRACE_MS, MISSING_PER_DEVICE};
-use super::sorted::sort_by_key;
 use super::spelled::spelled;
 
-/// A counter that did not come.
+/// Counters that did not come, one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Missing {
-    counter: u64,
+    first: u64,
+    last: u64,
     /// When that was noticed; `None` where it is not to be told: it was told, or may never have been sent.
     noticed_ms: Option<i64>,
+}
+
+impl Missing {
+    fn count(&self) -> u64 {
+        self.last - self.first + 1
+    }
 }
 
 /// The counters of one lane that came.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Seen {
     highest: u64,
+    /// Ascending, none within another.
     missing: Vec<Missing>,
 }
 
@@ -25,39 +32,67 @@ spelled! {
     /// How it is kept.
     SeenRecord {
         highest: Varint,
-        /// Those to be told, with the time in which they were noticed, ms since 1970.
-        untold: List<Untold>,
-        told: List<Varint>,
+        missing: List<MissingRecord>,
     }
-    Untold {
-        counter: Varint,
-        noticed_ms: i64,
+    MissingRecord {
+        /// How many lie between it and the one before, or 0.
+        skipped: Varint,
+        count: Varint,
+        /// ms since 1970.
+        noticed_ms: Option<i64>,
     }
 }
 
 impl Seen {
     /// Whether a letter of that counter did not come yet.
     pub(crate) fn is_new(&self, counter: u64) -> bool {
-        counter > self.highest || self.missing.iter().any(|missing| missing.counter == counter)
+        counter > self.highest || self.missing.iter().any(|missing| (missing.first..=missing.last).contains(&counter))
     }
 
     /// A letter of that counter came. What lies between it and those before is missing from now on; only what is not below
     /// `sure_from` and not among the `voided` is ever told.
     pub(crate) fn came(&mut self, counter: u64, sure_from: u64, voided: &[Varint], now_ms: i64) {
-        self.missing.retain(|missing| missing.counter != counter && !voided.contains(&Varint(missing.counter)));
-        if counter <= self.highest {
-            return;
+        if counter > self.highest {
+            let first = (self.highest + 1).max(counter.saturating_sub(MISSING_PER_DEVICE));
+            let sure = sure_from.clamp(first, counter);
+            self.miss(first, sure, None);
+            self.miss(sure, counter, Some(now_ms));
+            self.highest = counter;
         }
-        let first = (self.highest + 1).max(counter.saturating_sub(MISSING_PER_DEVICE as u64));
-        for between in first..counter {
-            if !voided.contains(&Varint(between)) {
-                let noticed_ms = (between >= sure_from).then_some(now_ms);
-                self.missing.push(Missing { counter: between, noticed_ms });
+        self.remove(counter);
+        voided.iter().for_each(|&Varint(counter)| self.remove(counter));
+        let mut surplus = self.missing.iter().map(Missing::count).sum::<u64>().saturating_sub(MISSING_PER_DEVICE);
+        while surplus > 0
+            && let Some(oldest) = self.missing.first_mut()
+        {
+            let given_up = surplus.min(oldest.count());
+            surplus -= given_up;
+            if given_up == oldest.count() {
+                self.missing.remove(0);
+            } else {
+                oldest.first += given_up;
             }
         }
-        self.highest = counter;
-        let surplus = self.missing.len().saturating_sub(MISSING_PER_DEVICE);
-        self.missing.drain(..surplus);
+    }
+
+    /// Those from `first` to below `end` are missing.
+    fn miss(&mut self, first: u64, end: u64, noticed_ms: Option<i64>) {
+        if first < end {
+            self.missing.push(Missing { first, last: end - 1, noticed_ms });
+        }
+    }
+
+    /// It is not missing any more.
+    fn remove(&mut self, counter: u64) {
+        let within = |missing: &Missing| (missing.first..=missing.last).contains(&counter);
+        let Some(place) = self.missing.iter().position(within) else { return };
+        let missing = self.missing.remove(place);
+        let parts = [Missing { first: counter.saturating_add(1), ..missing }, Missing { last: counter.wrapping_sub(1), ..missing }];
+        for (part, is_some) in parts.into_iter().zip([counter < missing.last, missing.first < counter]) {
+            if is_some {
+                self.missing.insert(place, part);
+            }
+        }
     }
 
     /// When something is to be told.
@@ -71,34 +106,40 @@ impl Seen {
         for missing in &mut self.missing {
             if missing.noticed_ms.is_some_and(|noticed_ms| noticed_ms.saturating_add(GAP_GRACE_MS) <= now_ms) {
                 missing.noticed_ms = None;
-                told += 1;
+                told += missing.count();
             }
         }
         told
     }
 
     pub(crate) fn to_record(&self) -> SeenRecord {
-        let mut record = SeenRecord { highest: Varint(self.highest), untold: List(vec![]), told: List(vec![]) };
-        for &Missing { counter, noticed_ms } in &self.missing {
-            match noticed_ms {
-                Some(noticed_ms) => record.untold.0.push(Untold { counter: Varint(counter), noticed_ms }),
-                None => record.told.0.push(Varint(counter)),
-            }
-        }
-        record
+        let mut before = 0;
+        let mut record = |missing: &Missing| {
+            let skipped = Varint(missing.first - before);
+            before = missing.last;
+            MissingRecord { skipped, count: Varint(missing.count()), noticed_ms: missing.noticed_ms }
+        };
+        SeenRecord { highest: Varint(self.highest), missing: List(self.missing.iter().map(&mut record).collect()) }
     }
 
-    pub(crate) fn from_record(record: &SeenRecord) -> Self {
-        let untold = record.untold.0.iter().map(|one| Missing { counter: one.counter.0, noticed_ms: Some(one.noticed_ms) });
-        let told = record.told.0.iter().map(|counter| Missing { counter: counter.0, noticed_ms: None });
-        let mut missing: Vec<_> = untold.chain(told).collect();
-        sort_by_key(&mut missing, |missing| missing.counter);
-        Self { highest: record.highest.0, missing }
+    /// `None` when it is damaged.
+    pub(crate) fn from_record(record: &SeenRecord) -> Option<Self> {
+        let (mut before, mut missing) = (0_u64, vec![]);
+        for one in &record.missing.0 {
+            let first = before.checked_add(one.skipped.0)?;
+            let last = first.checked_add(one.count.0.checked_sub(1)?)?;
+            before = last;
+            missing.push(Missing { first, last, noticed_ms: one.noticed_ms });
+        }
+        (before <= record.highest.0).then_some(Self { highest: record.highest.0, missing })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::spelled::{read_whole, spell};
     use super::*;
 
     #[test]
@@ -112,7 +153,7 @@ mod tests {
         seen.came(2, 1, &[], 1);
         assert_eq!((seen.tell(GAP_GRACE_MS - 1), seen.tell(GAP_GRACE_MS), seen.tell(GAP_GRACE_MS)), (0, 1, 0));
         assert!(seen.is_new(4) && !seen.is_new(2));
-        assert_eq!(Seen::from_record(&seen.to_record()), seen);
+        assert_eq!(Seen::from_record(&seen.to_record()), Some(seen));
     }
 
     #[test]
@@ -127,8 +168,54 @@ mod tests {
     fn a_leap_takes_no_memory() {
         let mut seen = Seen::default();
         seen.came(u64::MAX, 0, &[], 0);
-        assert_eq!(seen.missing.len(), MISSING_PER_DEVICE);
+        assert_eq!(seen.missing.iter().map(Missing::count).sum::<u64>(), MISSING_PER_DEVICE);
         seen.came(u64::MAX, 0, &[], 0);
-        assert!(!seen.is_new(u64::MAX));
+        assert!(!seen.is_new(u64::MAX) && seen.is_new(u64::MAX - 1));
+    }
+
+    #[test]
+    fn a_leap_takes_a_small_record() {
+        let mut seen = Seen::default();
+        seen.came(1_800_000_000_000, 1_799_999_999_500, &[], 1_800_000_000_000);
+        let record = spell(&seen.to_record());
+        assert!(record.len() < 64, "{} bytes", record.len());
+        assert_eq!(Seen::from_record(&read_whole(&record).unwrap()), Some(seen));
+    }
+
+    /// Orders in which letters may come, beside the plainest count of the same.
+    #[test]
+    fn it_counts_as_a_set_of_numbers_would() {
+        let mut random = numbers(7);
+        for _ in 0..200 {
+            let (mut seen, mut came, mut voided, mut heard) = (Seen::default(), BTreeSet::new(), vec![], 0);
+            for _ in 0..60 {
+                let counter = 1 + random() % 80;
+                let highest = came.last().copied().unwrap_or(0);
+                let is_void = |counter| voided[..heard].contains(&Varint(counter)) && counter <= highest;
+                assert_eq!(seen.is_new(counter), !came.contains(&counter) && !is_void(counter));
+                if random().is_multiple_of(8) && !came.contains(&counter) {
+                    voided.push(Varint(counter));
+                }
+                if !voided.contains(&Varint(counter)) {
+                    seen.came(counter, 1, &voided, 0);
+                    came.insert(counter);
+                    heard = voided.len();
+                }
+                seen = Seen::from_record(&seen.to_record()).unwrap();
+            }
+            let highest = came.last().copied().unwrap_or(0);
+            let missing = (1..highest).filter(|counter| !came.contains(counter) && !voided[..heard].contains(&Varint(*counter)));
+            assert_eq!(seen.tell(i64::MAX), missing.count() as u64);
+        }
+    }
+
+    /// Numbers without a pattern, the same for the same seed (xorshift64).
+    fn numbers(mut state: u64) -> impl FnMut() -> u64 {
+        move || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state
+        }
     }
 }
