@@ -2,7 +2,7 @@
 //! when it is needed: what is said crosses the page as bytes, spelled by [`msr_protocol::v2::Question`] and
 //! [`msr_protocol::v2::Answer`].
 
-use msr_client::{DeliveryTag, Encrypt, Failure, Input, Letter, Opened, Opening, Output, SealTicket, Sealing};
+use msr_client::{DeliveryTag, Encrypt, Failure, Input, Letter, Moment, Opened, Opening, Output, SealTicket, Sealing, Session};
 use msr_protocol::v2::{Answer, Bytes16, DeviceHeader, Field, List, MessageId, Question, Rest};
 use msr_protocol::{Code, JsonText};
 
@@ -48,8 +48,17 @@ fn spelled(question: &Question<'_>) -> Vec<u8> {
     bytes
 }
 
+/// Tells the session these answers: the bytes of each behind their length.
+pub(crate) fn answer(session: &mut Session, mut answers: &[u8], now: Moment) {
+    while let Ok(answer) = <&[u8]>::read(&mut answers) {
+        if let Some(input) = input(answer) {
+            session.take_input(input, now);
+        }
+    }
+}
+
 /// The input that an answer is; `None` for bytes that are none.
-pub(crate) fn input(mut answer: &[u8]) -> Option<Input> {
+fn input(mut answer: &[u8]) -> Option<Input> {
     Some(match Answer::read(&mut answer).ok()? {
         Answer::Proven { nonce, proof } => Input::Proven { nonce, proof: proof.0.to_vec() },
         Answer::NotProven { nonce, code, detail } => Input::NotProven { nonce, failure: failure(code, detail)? },

@@ -87,11 +87,12 @@ impl Session {
         self.0.input(Input::Handled(DeliveryTag(records::count(tag))));
     }
 
-    /// What the keys say, to what `Face.ask` asked or by themselves.
-    pub fn answer(&self, answer: &[u8]) {
-        if let Some(input) = keys::input(answer) {
-            self.0.input(input);
-        }
+    /// What the keys say, to what `Face.ask` asked or by themselves: all that they have to say at once.
+    pub fn answer(&self, answers: &[u8]) {
+        self.0.with(|session, now| {
+            keys::answer(session, answers, now);
+            session.follow_up(now);
+        });
     }
 
     /// Retires a device of the peer, 32 hex digits. `false` when that is none.

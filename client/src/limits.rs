@@ -34,7 +34,7 @@ pub const OUTBOX_BYTES: usize = 16 * 1024 * 1024;
 pub const EXPIRE_AFTER_MS: f64 = 7.0 * 24.0 * 3_600.0 * 1_000.0;
 
 /// Of so many messages the keys are asked ahead of what the server has taken; see [`SEALING_BYTES`].
-pub const SEALING_AT_ONCE: usize = 32;
+pub const SEALING_AT_ONCE: usize = 128;
 
 /// As [`SEALING_AT_ONCE`], in bytes. Beyond either, they are asked of the first message alone of those for one recipient: what
 /// waits for a decision about one holds up nobody else.
@@ -42,6 +42,10 @@ pub const SEALING_BYTES: usize = 4 * 1024 * 1024;
 
 /// Of no more messages are the keys asked in any case.
 pub const SEALING_MOST: usize = 256;
+
+/// Where fewer messages than that are out of the queue, the keys open those of one device ahead of its handler, if they are not
+/// larger than [`PIECE_BYTES`].
+pub const OPENED_AHEAD: usize = 128;
 
 /// Of so many realtime messages the keys are asked at once, each way; the oldest gives way to another.
 pub const LIVE_AT_ONCE: usize = 32;

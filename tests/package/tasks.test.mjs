@@ -41,6 +41,7 @@ test('a task that throws takes no other one with it', async () => {
       if (question[0] === 0) throw new Error('unreachable');
       done.push(question[0]);
     }
+    drain() {}
     timeout() {}
     free() {}
   }
@@ -58,6 +59,7 @@ test('a task that throws takes no other one with it', async () => {
 test('without the module all that waits fails, and what comes later has it again', async () => {
   let isThere = false;
   class Made {
+    drain() {}
     timeout() {}
     free() {}
   }

@@ -112,6 +112,20 @@ impl Session {
 
     /// Something happened. Any input is taken in any state; one that has no meaning there changes nothing.
     pub fn handle_input(&mut self, input: Input, now: Moment) {
+        self.take_input(input, now);
+        self.follow_up(now);
+    }
+
+    /// Does what follows on [`Session::take_input`].
+    pub fn follow_up(&mut self, now: Moment) {
+        let now = self.clock.read(now);
+        self.settle_device(now);
+        self.tell_waiting();
+    }
+
+    /// As [`Session::handle_input`], but for what follows: where several things happened at once, [`Session::follow_up`] comes after
+    /// all of them, so that what they change is kept in one write.
+    pub fn take_input(&mut self, input: Input, now: Moment) {
         let now = self.clock.read(now);
         match input {
             Input::Connect(settings) => self.connect(settings, now),
@@ -138,8 +152,6 @@ impl Session {
             Input::Control { recipient, payload, headers } => self.control(recipient, payload, headers, now),
             Input::Late { entry, opened } => self.late(&entry, &opened),
         }
-        self.settle_device(now);
-        self.tell_waiting();
     }
 
     /// The time that [`Session::poll_timeout`] named has come. Called too early, it changes nothing.

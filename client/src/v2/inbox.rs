@@ -34,8 +34,19 @@ pub(super) enum Slot {
 pub(super) struct Lane {
     /// What waits for its turn.
     pub(super) waiting: Map<u64, ()>,
-    /// A handler has one of its messages, or the keys have.
+    /// Its messages that the keys have, or have opened before their turn came, in the order of their turns.
+    pub(super) ahead: Vec<DeliveryTag>,
+    /// A handler has one of its messages.
     pub(super) busy: bool,
+    /// The keys opened the last message that they were asked about.
+    pub(super) opens: bool,
+}
+
+impl Lane {
+    /// Whether the device has nothing here.
+    pub(super) fn is_empty(&self) -> bool {
+        !self.busy && self.ahead.is_empty() && self.waiting.is_empty()
+    }
 }
 
 /// Something to tell.
@@ -45,6 +56,8 @@ pub(crate) enum Told {
     Message(DeliveryTag, Vec<u8>),
     /// A sealed message, to be opened: what this device got beside it, and the message as above.
     Open(DeliveryTag, Vec<u8>, Vec<u8>),
+    /// A sealed message whose turn has come: [`Inbox::take_opened`] has it.
+    Opened(DeliveryTag),
     /// A message of long ago is handled.
     LateHandled(MessageId),
     /// News of a message of one's own.
@@ -134,7 +147,7 @@ impl Inbox {
         self.nameless.clear();
         self.lanes.retain(|_, lane| {
             lane.waiting.clear();
-            lane.busy
+            !lane.is_empty()
         });
         for slot in self.slots.values_mut() {
             match slot {
@@ -198,16 +211,14 @@ impl Inbox {
             Holder::Handler => false,
             Holder::Late => true,
             // Nobody can have handled it.
-            Holder::Keys(_) | Holder::Live(_) => return Vec::new(),
+            Holder::Keys(_) | Holder::Opened(_) | Holder::Live(_) => return Vec::new(),
         };
         self.given.remove(&tag);
         if is_late {
             return vec![Told::LateHandled(id)];
         }
         self.marks.set(id, wall_ms, journal);
-        if let Some(slot) = sequence.and_then(|sequence| self.slots.get_mut(&sequence)) {
-            *slot = Slot::Done;
-        }
+        self.finish(sequence);
         if let Some(lane) = self.lanes.get_mut(&id.device) {
             lane.busy = false;
         }

@@ -1,12 +1,16 @@
 //! The order of entries: those of one sending device go to a handler one after the other, whichever of them is whole first.
+//!
+//! Sealed ones are with the keys before their turn comes, so that what many of them change is kept in one write: from a
+//! device whose last one was opened, within [`OPENED_AHEAD`]. Of any other the keys have one at a time.
 
 use msr_protocol::v2::flags::SEALED;
 use msr_protocol::v2::{Bytes16, Entry};
 
-use super::inbox::{Inbox, Slot, Told, read};
+use super::inbox::{Inbox, Lane, Slot, Told, read};
 use super::journal::Journal;
 use super::opening::{Given, Holder};
 use crate::DeliveryTag;
+use crate::limits::{OPENED_AHEAD, PIECE_BYTES};
 
 impl Inbox {
     /// All of an entry is here.
@@ -52,31 +56,48 @@ impl Inbox {
         }
     }
 
-    /// Gives the sender's next message to a handler, if its turn has come; to the keys first, if it is sealed.
+    /// Gives the sender's next message to a handler, if its turn has come, and those after it that are sealed to the keys.
     pub(super) fn advance_lane(&mut self, sender: Bytes16, told: &mut Vec<Told>) {
+        self.hand_out(sender, told);
         while let Some(lane) = self.lanes.get_mut(&sender)
-            && !lane.busy
             && let Some(&(sequence, ())) = lane.waiting.first()
             && let Some(slot @ Slot::Ready { .. }) = self.slots.get_mut(&sequence)
             && self.nameless.first().is_none_or(|(nameless, ())| *nameless > sequence)
         {
-            lane.waiting.remove(&sequence);
             let Slot::Ready { header, entry } = std::mem::replace(slot, Slot::Done) else { return };
-            let Some(Entry::Message(delivery)) = read(&entry) else { continue };
+            let Some(Entry::Message(delivery)) = read(&entry) else { return };
             let (id, is_sealed) = (delivery.id, delivery.flags & SEALED != 0);
+            let may_be_ahead = is_sealed && lane.opens && entry.len() <= PIECE_BYTES && self.given.len() < OPENED_AHEAD;
+            if !may_be_ahead && (lane.busy || !lane.ahead.is_empty()) {
+                *slot = Slot::Ready { header, entry };
+                return;
+            }
+            lane.waiting.remove(&sequence);
             if self.marks.has(id) {
                 continue;
             }
             *slot = Slot::Given;
-            lane.busy = true;
             self.last_tag += 1;
             let tag = DeliveryTag(self.last_tag);
-            let by = if is_sealed { Holder::Keys(entry.clone()) } else { Holder::Handler };
+            let by = if is_sealed {
+                lane.ahead.push(tag);
+                Holder::Keys(entry.clone())
+            } else {
+                lane.busy = true;
+                Holder::Handler
+            };
             self.given.insert(tag, Given { id, sequence: Some(sequence), by });
             told.push(if is_sealed { Told::Open(tag, header, entry) } else { Told::Message(tag, entry) });
         }
-        if self.lanes.get(&sender).is_some_and(|lane| !lane.busy && lane.waiting.is_empty()) {
+        if self.lanes.get(&sender).is_some_and(Lane::is_empty) {
             self.lanes.remove(&sender);
+        }
+    }
+
+    /// The entry of that sequence, if it has one, needs nothing any more.
+    pub(super) fn finish(&mut self, sequence: Option<u64>) {
+        if let Some(slot) = sequence.and_then(|sequence| self.slots.get_mut(&sequence)) {
+            *slot = Slot::Done;
         }
     }
 }

@@ -1,10 +1,11 @@
 //! Messages that are out of the queue: with a handler, or with the keys that are to open them.
 
-use msr_protocol::v2::{Entry, MessageId};
+use msr_protocol::v2::{Bytes16, Entry, MessageId};
 
-use super::inbox::{Inbox, read};
-use crate::DeliveryTag;
+use super::inbox::{Inbox, Told, read};
+use super::journal::Journal;
 use crate::limits::LIVE_AT_ONCE;
+use crate::{DeliveryTag, Opening};
 
 /// A message that somebody has.
 #[derive(Debug)]
@@ -20,8 +21,10 @@ pub(super) struct Given {
 pub(super) enum Holder {
     /// A handler; the sender's next message waits.
     Handler,
-    /// The keys, to open this entry; the sender's next message waits.
+    /// The keys, to open this entry.
     Keys(Vec<u8>),
+    /// Nobody: the keys have answered about this entry, and its turn has not come.
+    Opened(Box<(Vec<u8>, Opening)>),
     /// The keys, to open this entry; nothing waits, for it is realtime.
     Live(Vec<u8>),
     /// A handler; nothing waits, for the queue was done with it long ago.
@@ -32,25 +35,68 @@ impl Inbox {
     /// The keys are to open a realtime message. Gives what to ask with, and whether an older one gave way.
     pub(crate) fn open_live(&mut self, entry: &[u8]) -> Option<(DeliveryTag, bool)> {
         let Some(Entry::Message(delivery)) = read(entry) else { return None };
-        let live = self.given.iter().filter(|(_, given)| matches!(given.by, Holder::Live(_)));
-        let live: Vec<DeliveryTag> = live.map(|(tag, _)| *tag).collect();
-        let oldest = live.first().filter(|_| live.len() >= LIVE_AT_ONCE);
-        let gave_way = oldest.is_some_and(|oldest| self.given.remove(oldest).is_some());
+        let (mut live, mut oldest) = (0, DeliveryTag(0));
+        for (tag, given) in self.given.iter() {
+            if let Holder::Live(_) = given.by {
+                oldest = if live == 0 { *tag } else { oldest };
+                live += 1;
+            }
+        }
+        let gave_way = live >= LIVE_AT_ONCE && self.given.remove(&oldest).is_some();
         Some((self.give(delivery.id, Holder::Live(entry.to_vec())), gave_way))
     }
 
-    /// The keys have answered. Gives the entry they were asked to open, and whether a handler is to have it under that tag.
-    pub(crate) fn opened(&mut self, tag: DeliveryTag) -> Option<(Vec<u8>, bool)> {
-        let given = self.given.get_mut(&tag)?;
+    /// The keys have answered.
+    pub(crate) fn opened(&mut self, tag: DeliveryTag, outcome: Opening, journal: &mut Journal) -> Vec<Told> {
+        let mut told = Vec::new();
+        let Some(given) = self.given.get_mut(&tag) else { return told };
+        let sender = given.id.device;
         match std::mem::replace(&mut given.by, Holder::Handler) {
-            Holder::Keys(entry) => Some((entry, true)),
-            Holder::Live(entry) => {
-                self.given.remove(&tag);
-                Some((entry, false))
+            Holder::Keys(entry) => {
+                if let Some(lane) = self.lanes.get_mut(&sender) {
+                    lane.opens = matches!(outcome, Opening::Opened(_));
+                }
+                given.by = Holder::Opened(Box::new((entry, outcome)));
+                self.advance_lane(sender, &mut told);
+                self.advance_cursor(journal);
             }
-            other @ (Holder::Handler | Holder::Late) => {
-                given.by = other;
-                None
+            other @ (Holder::Handler | Holder::Opened(_) | Holder::Live(_) | Holder::Late) => given.by = other,
+        }
+        told
+    }
+
+    /// The entry of a realtime message, which the keys have looked at.
+    pub(crate) fn opened_live(&mut self, tag: DeliveryTag) -> Option<Vec<u8>> {
+        let Given { by: Holder::Live(entry), .. } = self.given.get_mut(&tag)? else { return None };
+        let entry = std::mem::take(entry);
+        self.given.remove(&tag);
+        Some(entry)
+    }
+
+    /// The turn of a sealed message has come: a handler has it from now on. Gives the entry, and what the keys say of it.
+    pub(crate) fn take_opened(&mut self, tag: DeliveryTag) -> Option<Box<(Vec<u8>, Opening)>> {
+        match std::mem::replace(&mut self.given.get_mut(&tag)?.by, Holder::Handler) {
+            Holder::Opened(opened) => Some(opened),
+            Holder::Handler | Holder::Keys(_) | Holder::Live(_) | Holder::Late => None,
+        }
+    }
+
+    /// Gives the sender's next message to a handler, if it is one of those that the keys have opened and its turn has come.
+    pub(super) fn hand_out(&mut self, sender: Bytes16, told: &mut Vec<Told>) {
+        while let Some(lane) = self.lanes.get_mut(&sender)
+            && !lane.busy
+            && let Some(&tag) = lane.ahead.first()
+            && let Some(Given { id, sequence, by: Holder::Opened(_) }) = self.given.get(&tag)
+        {
+            lane.ahead.remove(0);
+            // The one before it may have been the same.
+            if self.marks.has(*id) {
+                let sequence = *sequence;
+                self.given.remove(&tag);
+                self.finish(sequence);
+            } else {
+                lane.busy = true;
+                told.push(Told::Opened(tag));
             }
         }
     }

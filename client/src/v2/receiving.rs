@@ -63,15 +63,12 @@ impl Profile {
 
     /// The keys have looked at a sealed message.
     pub(crate) fn opened(&mut self, tag: DeliveryTag, outcome: Opening, now: Moment) {
-        let Some((entry, has_tag)) = self.inbox.opened(tag) else { return };
-        match outcome {
-            Opening::Opened(opened) if self.tell_opened(&entry, &opened, has_tag.then_some(tag)) => return,
-            Opening::Opened(_) => self.events.push(Event::Trouble(Code::BadMessage.into())),
-            Opening::Failed(failure) => self.events.push(Event::Trouble(failure)),
-            Opening::Silent => {}
+        if let Some(entry) = self.inbox.opened_live(tag) {
+            self.tell_outcome(&entry, &outcome, None);
+        } else {
+            let told = self.inbox.opened(tag, outcome, &mut self.journal);
+            self.tell(told, now);
         }
-        // Nobody will handle it, so it is: the next one may come.
-        self.handled(tag, now);
     }
 
     /// The keys could open a message after all that was handled long ago.
@@ -106,15 +103,32 @@ impl Profile {
                 }
                 Told::Open(tag, header, entry) if self.by_key => self.asks.push(Output::Open { tag, header, entry }),
                 Told::Open(tag, ..) => {
-                    self.inbox.opened(tag);
-                    self.events.push(Event::Trouble(Code::CannotOpen.into()));
-                    told.append(self.inbox.handled(tag, wall(now), &mut self.journal));
+                    told.append(self.inbox.opened(tag, Opening::Failed(Code::CannotOpen.into()), &mut self.journal));
+                }
+                Told::Opened(tag) => {
+                    let Some(opened) = self.inbox.take_opened(tag) else { continue };
+                    if !self.tell_outcome(&opened.0, &opened.1, Some(tag)) {
+                        // Nobody will handle it, so it is: the next one may come.
+                        told.append(self.inbox.handled(tag, wall(now), &mut self.journal));
+                    }
                 }
                 Told::LateHandled(id) => self.asks.push(Output::LateHandled { id }),
                 Told::Receipt(receipt) => self.tell_receipt(&receipt),
                 Told::Unreadable => self.events.push(Event::Trouble(Code::BadMessage.into())),
             }
         }
+    }
+
+    /// Tells the page what the keys say of a sealed message. `false` when nobody is to handle it.
+    fn tell_outcome(&mut self, entry: &[u8], outcome: &Opening, tag: Option<DeliveryTag>) -> bool {
+        let failure = match outcome {
+            Opening::Opened(opened) if self.tell_opened(entry, opened, tag) => return true,
+            Opening::Opened(_) => Code::BadMessage.into(),
+            Opening::Failed(failure) => failure.clone(),
+            Opening::Silent => return false,
+        };
+        self.events.push(Event::Trouble(failure));
+        false
     }
 
     /// Tells the page what was in a sealed message: what stands inside counts, but for what only the outside can say.

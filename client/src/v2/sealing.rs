@@ -101,7 +101,9 @@ impl Outbox {
             slot.is_some_and(|slot| slot.is_wanted())
         });
         // Their receivers would miss them.
-        asks.extend(sealer.given_up.drain(..).map(|ticket| Output::Unseal { ticket: SealTicket(ticket) }));
+        for ticket in std::mem::take(&mut sealer.given_up) {
+            asks.push(Output::Unseal { ticket: SealTicket(ticket) });
+        }
         if line.is_none() || sealer.ask_at_ms > now_ms {
             return;
         }
@@ -109,8 +111,13 @@ impl Outbox {
         if sealer.wanted.is_empty() && sealer.numbered.is_empty() {
             return;
         }
-        let under_way = sealer.asked.values().chain(sealer.sealed.keys()).filter_map(|position| slots.get(position));
-        let (mut count, mut bytes) = under_way.fold((0, 0), |(count, bytes), slot| (count + 1, bytes + slot.message.bytes()));
+        let (mut count, mut bytes) = (0, 0);
+        for position in sealer.asked.values().chain(sealer.sealed.keys()) {
+            if let Some(slot) = slots.get(position) {
+                count += 1;
+                bytes += slot.message.bytes();
+            }
+        }
         for (position, ()) in std::mem::take(&mut sealer.numbered) {
             count += usize::from(self.ask_about(position, asks) > 0);
         }
@@ -129,9 +136,12 @@ impl Outbox {
         if self.sealer.wanted.is_empty() {
             return;
         }
-        let sealed = self.sealer.sealed.keys().filter_map(|position| self.slots.get(position));
-        let busy: Vec<Credential> =
-            sealed.filter(|slot| slot.place != Place::Open).flat_map(|slot| slot.message.recipients.iter().copied()).collect();
+        let mut busy = Vec::new();
+        for position in self.sealer.sealed.keys() {
+            if let Some(slot) = self.slots.get(position).filter(|slot| slot.place != Place::Open) {
+                busy.extend_from_slice(&slot.message.recipients);
+            }
+        }
         let mut from = (Credential([0; 16]), 0);
         while count < SEALING_MOST {
             let first = self.awaited.range(from..).next().map(|(first, ())| *first);
@@ -251,18 +261,19 @@ impl Outbox {
 
     /// Takes back all questions about realtime messages.
     pub(crate) fn drain_live(&mut self, asks: &mut Vec<Output>) -> Vec<Pending> {
-        let live = std::mem::take(&mut self.sealer.live).into_iter();
-        let message = |(ticket, slot): (u64, Box<Slot>)| {
+        let mut messages = Vec::new();
+        for (ticket, slot) in std::mem::take(&mut self.sealer.live) {
             asks.push(Output::Unseal { ticket: SealTicket(ticket) });
-            slot.message
-        };
-        live.map(message).collect()
+            messages.push(slot.message);
+        }
+        messages
     }
 
     /// Takes back all other questions.
     pub(crate) fn unask(&mut self, asks: &mut Vec<Output>) {
-        let asked = std::mem::take(&mut self.sealer.asked).into_iter();
-        asks.extend(asked.map(|(ticket, _)| Output::Unseal { ticket: SealTicket(ticket) }));
+        for (ticket, _) in std::mem::take(&mut self.sealer.asked) {
+            asks.push(Output::Unseal { ticket: SealTicket(ticket) });
+        }
     }
 }
 

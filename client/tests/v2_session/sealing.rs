@@ -66,7 +66,7 @@ fn asked_only_while_registered_and_answered_at_any_time() {
 #[test]
 fn held_for_one_it_holds_up_nobody_else() {
     let mut stage = registered();
-    let held: Vec<_> = (0..100).flat_map(|count| asked(&stage.send(to(BOB, &count.to_string())).1)).collect();
+    let held: Vec<_> = (0..limits::SEALING_AT_ONCE + 50).flat_map(|count| asked(&stage.send(to(BOB, &count.to_string())).1)).collect();
     assert_eq!(held.len(), limits::SEALING_AT_ONCE);
     for number in 1..=50 {
         let (ticket, outputs) = stage.send(to(CAROL, "\"carol\""));
@@ -361,4 +361,21 @@ fn the_keys_hear_of_what_they_sealed_in_vain() {
         panic!("{first:?}")
     };
     assert_eq!(outputs[unsealed], Output::Unseal { ticket: *ticket });
+}
+
+#[test]
+fn what_is_answered_at_once_is_numbered_in_one_write() {
+    let mut stage = registered();
+    let questions: Vec<_> = (0..40).flat_map(|count| letters(&stage.send(to(BOB, &count.to_string())).1)).collect();
+    stage.keeps = false;
+    for (ticket, letter) in &questions {
+        stage.session.take_input(sealed(*ticket, letter), stage.now);
+    }
+    stage.session.follow_up(stage.now);
+    assert_eq!(said(&stage.drain()), [""; 0], "not before it is kept");
+    let numbers = |changes: &[msr_client::Change]| {
+        changes.iter().filter(|change| matches!(change, msr_client::Change::Put { key, .. } if key.starts_with("num"))).count()
+    };
+    assert_eq!(stage.writes.iter().map(|(_, changes)| numbers(changes)).collect::<Vec<_>>(), [40]);
+    assert_eq!(said(&stage.written(false))[0], "send 1");
 }

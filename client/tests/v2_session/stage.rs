@@ -187,7 +187,7 @@ impl Stage {
     }
 
     /// All that is said but for the disk, which is asked and answers; `Outbox` is told too often to be looked at.
-    fn drain(&mut self) -> Vec<Output> {
+    pub(crate) fn drain(&mut self) -> Vec<Output> {
         let mut outputs = Vec::new();
         while let Some(output) = self.session.poll_output() {
             match output {

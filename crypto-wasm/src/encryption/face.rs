@@ -23,7 +23,7 @@ export interface PeerKeys { devices: PeerDevice[]; verified: boolean; held: bool
 /** 60 digits, what a QR code says, and a picture of that code. */
 export interface SafetyNumber { digits: string; qr: string; svg: string }
 export interface KeysFace {
-  answer(answer: Uint8Array<ArrayBuffer>): void;
+  answer(answers: Uint8Array<ArrayBuffer>): void;
   persist(ticket: number, changes: Change[], strict: boolean): void;
   tell(event: KeyEvent): void;
 }
@@ -46,7 +46,7 @@ extern "C" {
     pub type WireSafetyNumber;
 
     #[wasm_bindgen(method)]
-    pub(super) fn answer(this: &KeysFace, answer: Vec<u8>);
+    pub(super) fn answer(this: &KeysFace, answers: Vec<u8>);
     #[wasm_bindgen(method)]
     pub(super) fn persist(this: &KeysFace, ticket: f64, changes: Array, strict: bool);
     #[wasm_bindgen(method)]

@@ -1,4 +1,5 @@
-//! The machine in its shell: questions go in, answers come out, one loop drains it.
+//! The machine in its shell: questions go in, answers come out of [`Keys::drain`]. Whoever has more than one question asks them
+//! all before it: what they change is kept in one write.
 
 use std::cell::{Cell, RefCell};
 
@@ -38,6 +39,8 @@ pub struct Keys {
     owner: Owner,
     state: RefCell<State>,
     draining: Cell<bool>,
+    /// What was not said yet.
+    answers: RefCell<Vec<u8>>,
 }
 
 #[wasm_bindgen]
@@ -47,7 +50,13 @@ impl Keys {
     #[must_use]
     pub fn new(face: KeysFace, rows: &WireRows, name: String, email: String, secret: String, seed: Option<Vec<u8>>) -> Self {
         let owner = Owner::new([name, email, secret].map(JsonText::from_spelled), seed.as_deref());
-        Self { face, owner, state: RefCell::new(State::Kept(records_from_page(rows))), draining: Cell::new(false) }
+        Self {
+            face,
+            owner,
+            state: RefCell::new(State::Kept(records_from_page(rows))),
+            draining: Cell::new(false),
+            answers: RefCell::default(),
+        }
     }
 
     /// What the session asks.
@@ -57,7 +66,7 @@ impl Keys {
                 let challenge = Challenge { nonce, host: host.to_owned() };
                 if let Err(failure) = self.prove(credential, device, challenge, now_ms) {
                     let Failure { code, detail } = &failure;
-                    self.face.answer(spelled(&Answer::NotProven { nonce, code: code.number(), detail }));
+                    self.answer(&spelled(&Answer::NotProven { nonce, code: code.number(), detail }));
                 }
             }
             Ok(other) => {
@@ -101,7 +110,7 @@ impl Keys {
         self.state.replace(State::Kept(records));
         let (nonce, code) = (challenge.nonce, Code::NoDeviceKeys.number());
         let detail = &format!("The keys of this device cannot be kept: {reason}");
-        self.face.answer(spelled(&Answer::NotProven { nonce, code, detail }));
+        self.answer(&spelled(&Answer::NotProven { nonce, code, detail }));
     }
 
     /// When [`Self::timed_out`] is due, in ms since 1970.
@@ -197,12 +206,31 @@ impl Keys {
     #[wasm_bindgen(js_name = importKeys)]
     pub fn import_keys(&self, backup: &[u8], now_ms: f64) -> Result<(), JsError> {
         let outcome = self.read(|machine| Some(machine.import(backup, now_ms as i64)))?;
-        self.drain();
         outcome.map_err(|failure| error(&failure))
+    }
+
+    /// Carries out what came of the calls above. To be called after them, once for as many as there are.
+    pub fn drain(&self) {
+        if self.draining.replace(true) {
+            return;
+        }
+        while let Some(output) = self.next_output() {
+            self.perform(output);
+        }
+        let answers = self.answers.take();
+        if !answers.is_empty() {
+            self.face.answer(answers);
+        }
+        self.draining.set(false);
     }
 }
 
 impl Keys {
+    /// Says something to the session, at the end of [`Self::drain`].
+    fn answer(&self, answer: &[u8]) {
+        answer.write(&mut self.answers.borrow_mut());
+    }
+
     /// Signs a connection, when this device has its keys; else they are made first.
     fn prove(&self, credential: Credential, device: Bytes16, challenge: Challenge, now_ms: f64) -> Result<(), Failure> {
         if credential != self.owner.credential() {
@@ -227,7 +255,6 @@ impl Keys {
                 self.sign(&signer, &challenge);
                 let machine = Box::new(Machine::new(self.owner.own(own), records, now_ms as i64));
                 self.state.replace(State::Ready { signer: Box::new(signer), machine });
-                self.drain();
             }
             Ok(Found::Made(changes)) => {
                 let kept = changes_to_page(changes.clone());
@@ -244,7 +271,7 @@ impl Keys {
 
     fn sign(&self, signer: &OwnDevice, Challenge { nonce, host }: &Challenge) {
         let proof = signer.proof(nonce, host, self.owner.credential());
-        self.face.answer(spelled(&Answer::Proven { nonce: *nonce, proof: Rest(&proof) }));
+        self.answer(&spelled(&Answer::Proven { nonce: *nonce, proof: Rest(&proof) }));
     }
 
     /// The keys of this device are on disk: they are kept ones now.
@@ -254,7 +281,7 @@ impl Keys {
         self.state.replace(State::Kept(changed(records, &changes)));
         let nonce = challenge.nonce;
         if let Err(Failure { code, detail }) = self.prove(self.owner.credential(), device, challenge, now_ms) {
-            self.face.answer(spelled(&Answer::NotProven { nonce, code: code.number(), detail: &detail }));
+            self.answer(&spelled(&Answer::NotProven { nonce, code: code.number(), detail: &detail }));
         }
     }
 
@@ -282,17 +309,6 @@ impl Keys {
         if let State::Ready { machine, .. } = &mut *self.state.borrow_mut() {
             change(machine);
         }
-        self.drain();
-    }
-
-    fn drain(&self) {
-        if self.draining.replace(true) {
-            return;
-        }
-        while let Some(output) = self.next_output() {
-            self.perform(output);
-        }
-        self.draining.set(false);
     }
 
     fn next_output(&self) -> Option<Output> {
@@ -304,16 +320,16 @@ impl Keys {
 
     fn perform(&self, output: Output) {
         match output {
-            Output::Frames(frames) => self.face.answer(spelled(&Answer::Frames { frames: Rest(&frames) })),
+            Output::Frames(frames) => self.answer(&spelled(&Answer::Frames { frames: Rest(&frames) })),
             Output::Control { recipient, payload, headers } => {
-                self.face.answer(spelled(&Answer::Control { recipient, headers: listed(&headers), payload: Rest(&payload) }));
+                self.answer(&spelled(&Answer::Control { recipient, headers: listed(&headers), payload: Rest(&payload) }));
             }
             Output::Persist { ticket, changes, strict } => {
                 self.face.persist(ticket.0 as f64, changes_to_page(changes), strict);
             }
-            Output::Sealed { ticket, outcome } => self.face.answer(sealed(ticket, &outcome)),
-            Output::Opened { tag, outcome } => self.face.answer(opened(tag, &outcome)),
-            Output::Late { entry, opened } => self.face.answer(late(&entry, &opened)),
+            Output::Sealed { ticket, outcome } => self.answer(&sealed(ticket, &outcome)),
+            Output::Opened { tag, outcome } => self.answer(&opened(tag, &outcome)),
+            Output::Late { entry, opened } => self.answer(&late(&entry, &opened)),
             Output::Event(event) => {
                 if let Some(event) = news::event(event) {
                     self.face.tell(event);

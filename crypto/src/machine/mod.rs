@@ -278,7 +278,7 @@ impl Machine {
         if let Some(output) = self.outputs.pop_front() {
             return Some(output);
         }
-        if self.pairs_changed.is_empty() && !self.account_changed {
+        if self.pairs_changed.is_empty() && !self.account_changed && self.ring.is_kept() {
             self.outputs.extend(self.journal.free());
         }
         if let Some(output) = self.outputs.pop_front() {
@@ -293,6 +293,12 @@ impl Machine {
 
     /// Packs what changed, for the next write.
     fn stage(&mut self) {
+        for (key, value) in self.ring.changes() {
+            match value {
+                Some(value) => self.journal.put(key, value),
+                None => self.journal.delete(key),
+            }
+        }
         for (key, ()) in std::mem::take(&mut self.pairs_changed) {
             if let Some(pair) = self.pairs.get_mut(&key) {
                 self.journal.put(records::pair_key(key), pair.record());

@@ -256,7 +256,7 @@ impl Machine {
     fn remember_opened(&mut self, body_key: &BodyKey, delivery: &Delivery<'_>) {
         let hash = body_hash(delivery.payload.0);
         let targets = self.ring.get(&hash).map(|record| record.targets.clone());
-        self.keep_key(RingRecord {
+        let record = RingRecord {
             hash,
             body_key: *body_key,
             from: delivery.from,
@@ -266,6 +266,7 @@ impl Machine {
             made_ms: self.now_ms,
             opened_as: Some(delivery.id),
             targets: targets.unwrap_or(msr_protocol::v2::List(vec![])),
-        });
+        };
+        self.ring.put(record, self.now_ms);
     }
 }

@@ -304,7 +304,7 @@ impl Machine {
         if keep {
             let targets = counters.iter().map(|&((peer, device), counter)| Target { peer, device, counter: Varint(counter) });
             let (flags, made_ms, targets) = (lane.flags(), self.now_ms, List(targets.collect()));
-            self.keep_key(RingRecord {
+            let record = RingRecord {
                 hash: body_hash,
                 body_key: *body_key,
                 from,
@@ -314,7 +314,8 @@ impl Machine {
                 made_ms,
                 opened_as: None,
                 targets,
-            });
+            };
+            self.ring.put(record, self.now_ms);
         }
         Ok(SealedLetter { payload, headers, counters })
     }
@@ -324,14 +325,5 @@ impl Machine {
         self.random.fill(&mut nonce).ok()?;
         let sealed = seal_own(&self.account.as_ref()?.own_key, nonce, &text.padded())?;
         Some([&[kind::OWN][..], &sealed].concat())
-    }
-
-    /// Keeps the key of a letter in the ring.
-    pub(super) fn keep_key(&mut self, record: RingRecord) {
-        let changes = self.ring.put(record, self.now_ms);
-        if let Some((key, value)) = changes.put {
-            self.journal.put(key, value);
-        }
-        changes.delete.into_iter().for_each(|key| self.journal.delete(key));
     }
 }

@@ -217,3 +217,31 @@ fn that_a_message_is_held_is_told_once_and_again_after_a_restart() {
     world.pass(60_000);
     assert_eq!(world.clients[2].texts(), ["held"]);
 }
+
+#[test]
+fn letters_opened_at_once_share_a_write_and_a_record() {
+    let mut world = World::new(&[1, 2]);
+    world.send(0, &[2], "first");
+    world.settle();
+    let device = world.clients[1].me;
+    let queue = std::mem::take(world.server.queues.get_mut(&device).unwrap());
+    assert!(queue.is_empty());
+    world.clients[1].disconnect(world.now_ms);
+    for nth in 0..40 {
+        world.send(0, &[2], &format!("{nth:02}"));
+    }
+    world.settle();
+    let (before, rings) = (world.clients[1].written, rings(&world, 1));
+    let (client, now_ms) = (&mut world.clients[1], world.now_ms);
+    client.connect(&mut world.server, now_ms);
+    while client.open_next(&world.server, now_ms) {}
+    client.drain(&mut world.server, now_ms);
+    assert_eq!((client.handled.len(), client.writes.len()), (1, 1), "nothing is handed out before it is kept");
+    world.settle();
+    assert_eq!((world.clients[1].handled.len(), world.clients[1].written - before), (41, 1));
+    assert_eq!(self::rings(&world, 1) - rings, 1);
+}
+
+fn rings(world: &World, place: usize) -> usize {
+    world.clients[place].disk.keys().filter(|key| key.starts_with("key:ring:")).count()
+}

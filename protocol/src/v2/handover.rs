@@ -101,7 +101,7 @@ spoken! {
 }
 
 spoken! {
-    /// What the keys say to the session.
+    /// What the keys say to the session: all at once that they have to say, the bytes of each behind their length.
     Answer {
         /// The connection is signed.
         1 Proven {

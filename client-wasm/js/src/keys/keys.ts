@@ -135,6 +135,8 @@ export class Keys {
         this.#host.trouble(this.#fail(error, [task]));
       }
     }
+    // Once for all of them, so that what they change is kept in one write.
+    this.#keys?.drain();
     this.#isAtWork = false;
     this.#arm();
   }
@@ -154,7 +156,7 @@ export class Keys {
     const { name, email, secret, seed } = this.#host.owner();
     return new Made(
       {
-        answer: (answer) => queueMicrotask(() => store === this.#store && this.#host.session()?.answer(answer)),
+        answer: (answers) => queueMicrotask(() => store === this.#store && this.#host.session()?.answer(answers)),
         persist: (ticket, changes, strict) => {
           this.#host.keep(changes, strict, (reason) => {
             if (store !== this.#store) return;
