@@ -170,9 +170,16 @@ impl Machine {
         }
     }
 
+    fn found_one(&mut self, sender: PairKey) {
+        if let Some(pair) = self.pair(sender) {
+            pair.received[Lane::Message as usize].found_one();
+            self.pairs_changed.put(sender);
+        }
+    }
+
     fn answered(&mut self, from: PairKey, number: u64, answer: &KeyAnswer) {
         let Some(late) = self.late.get_mut(number) else { return };
-        let (entry, sender) = (late.entry.clone(), late.sender);
+        let (entry, sender, has_header) = (late.entry.clone(), late.sender, !late.header.is_empty());
         let Some(delivery) = sealed_message(&entry).filter(|_| late.body_key.is_none()) else { return };
         let entitled = from == sender || from.0 == self.me.0;
         let bound = (answer.from, answer.from_device) == sender
@@ -188,7 +195,13 @@ impl Machine {
             return self.alarm(sender.0, AlarmKind::Replay);
         }
         match self.open_content(sender, &answer.body_key, &delivery) {
-            Outcome::Opened(_) => self.open_late(number),
+            Outcome::Opened(_) => {
+                // The header had a counter, which a device that did not seal the letter does not know.
+                if !counted && has_header && Lane::of(answer.flags) == Lane::Message {
+                    self.found_one(sender);
+                }
+                self.open_late(number);
+            }
             Outcome::Silent | Outcome::Late(_) => self.drop_late(number),
             Outcome::Failed(failure) => {
                 self.drop_late(number);

@@ -5,7 +5,7 @@ use msr_protocol::Credential;
 use msr_protocol::v2::{Entry, Field, MessageId};
 
 use super::content::{BodyHash, BodyKey, body_hash};
-use super::limits::{HEALING_PAUSE_MOST_MS, HEALING_PAUSE_MS, LATE_AGE_MS, LATE_BYTES, LATE_LETTERS, LATE_UNKNOWN_PART};
+use super::limits::{HEALING_PAUSE_MOST_MS, HEALING_PAUSE_MS, LATE_AGE_MS, LATE_BYTES, LATE_LETTERS, LATE_PART};
 use super::records::{LateRecord, PairKey, late_key};
 use super::sorted::Map;
 use super::spelled::{read_whole, spell};
@@ -75,6 +75,27 @@ impl Late {
     }
 }
 
+/// What some of them take.
+struct Share {
+    letters: usize,
+    bytes: usize,
+}
+
+impl Share {
+    fn of(late: &Late) -> Self {
+        Self { letters: 1, bytes: late.bytes() }
+    }
+
+    fn add(&mut self, late: &Late) {
+        self.letters += 1;
+        self.bytes += late.bytes();
+    }
+
+    fn is_too_large(&self) -> bool {
+        self.letters > LATE_LETTERS / LATE_PART || self.bytes > LATE_BYTES / LATE_PART
+    }
+}
+
 /// All of them, in the order in which they came.
 #[derive(Default)]
 pub(crate) struct LateLetters {
@@ -90,17 +111,23 @@ impl LateLetters {
         true
     }
 
-    /// Puts a letter by; its number, or `None` where there is no room.
-    pub(crate) fn put(&mut self, late: Late) -> Option<u64> {
+    /// Puts a letter by; its number, or `None` where there is no room: for any letter, for those of unknown devices, or for
+    /// those of its sender, which is another peer, or one device of the peer's `own`.
+    pub(crate) fn put(&mut self, late: Late, own: Credential) -> Option<u64> {
         if self.letters.len() >= LATE_LETTERS || self.bytes + late.bytes() > LATE_BYTES {
             return None;
         }
-        if late.reason == Reason::UnknownDevice {
-            let unknown = self.iter().filter(|(_, late)| late.reason == Reason::UnknownDevice);
-            let (count, bytes) = unknown.fold((1, late.bytes()), |(count, bytes), (_, late)| (count + 1, bytes + late.bytes()));
-            if count > LATE_LETTERS / LATE_UNKNOWN_PART || bytes > LATE_BYTES / LATE_UNKNOWN_PART {
-                return None;
+        let (mut unknown, mut of_sender) = (Share::of(&late), Share::of(&late));
+        for (_, other) in self.iter() {
+            if other.reason == Reason::UnknownDevice {
+                unknown.add(other);
             }
+            if other.sender.0 == late.sender.0 && (late.sender.0 != own || other.sender == late.sender) {
+                of_sender.add(other);
+            }
+        }
+        if of_sender.is_too_large() || late.reason == Reason::UnknownDevice && unknown.is_too_large() {
+            return None;
         }
         let number = self.letters.last().map_or(0, |(number, _)| number + 1);
         self.bytes += late.bytes();
@@ -152,9 +179,16 @@ mod tests {
 
     use super::*;
 
+    const OWN: Credential = Credential([9; 16]);
+
     fn late(reason: Reason, number: u64) -> Late {
-        let id = MessageId { device: [1; 16], outbox_epoch: 1, number: Varint(number) };
-        let (from, payload) = (Credential([2; 16]), number.to_le_bytes());
+        late_of((Credential([2; 16]), [1; 16]), reason, number, 8)
+    }
+
+    fn late_of((from, device): PairKey, reason: Reason, number: u64, bytes: usize) -> Late {
+        let id = MessageId { device, outbox_epoch: 1, number: Varint(number) };
+        let mut payload = vec![0; bytes];
+        payload[..8].copy_from_slice(&number.to_le_bytes());
         let (recipients, payload) = (List(vec![]), Rest(&payload));
         let delivery = Delivery { from, id, timestamp_ms: 0, flags: 8, recipients, reply_to: None, subject: "\"\"", payload };
         let mut entry = vec![];
@@ -165,8 +199,33 @@ mod tests {
     #[test]
     fn who_is_unknown_takes_no_room_from_others() {
         let mut letters = LateLetters::default();
-        let taken = |number| letters.put(late(Reason::UnknownDevice, number)).is_some();
-        assert_eq!((0..LATE_LETTERS as u64).map(taken).filter(|taken| *taken).count(), LATE_LETTERS / LATE_UNKNOWN_PART);
-        assert!(letters.put(late(Reason::Broken, 999)).is_some());
+        // Of many peers.
+        let of = |number: u64| late_of((Credential([number as u8; 16]), [1; 16]), Reason::UnknownDevice, number, 8);
+        let taken = |number| letters.put(of(number), OWN).is_some();
+        assert_eq!((0..LATE_LETTERS as u64).map(taken).filter(|taken| *taken).count(), LATE_LETTERS / LATE_PART);
+        assert!(letters.put(late(Reason::Broken, 999), OWN).is_some());
+    }
+
+    #[test]
+    fn one_peer_takes_no_room_from_others() {
+        let mut letters = LateLetters::default();
+        for reason in [Reason::Broken, Reason::NoHeader, Reason::UnknownDevice] {
+            // On whatever devices.
+            let of = |number: u64| late_of((Credential([2; 16]), [number as u8; 16]), reason, number, 8);
+            let taken = |number| letters.put(of(number), OWN).is_some();
+            (0..LATE_LETTERS as u64).map(taken).for_each(drop);
+            assert_eq!(letters.letters.len(), LATE_LETTERS / LATE_PART);
+        }
+        assert!(letters.put(late_of((Credential([3; 16]), [1; 16]), Reason::Broken, 999, LATE_BYTES / LATE_PART - 200), OWN).is_some());
+        assert!(letters.put(late_of((Credential([3; 16]), [1; 16]), Reason::Broken, 1_000, 200), OWN).is_none(), "nor in bytes");
+        assert!(letters.put(late_of((Credential([4; 16]), [1; 16]), Reason::Broken, 1_001, 200), OWN).is_some());
+    }
+
+    #[test]
+    fn a_device_of_ones_own_takes_no_room_from_the_others() {
+        let mut letters = LateLetters::default();
+        let mut taken = |device: u8, number| letters.put(late_of((OWN, [device; 16]), Reason::NoHeader, number, 8), OWN).is_some();
+        assert_eq!((0..LATE_LETTERS as u64).filter(|number| taken(1, *number)).count(), LATE_LETTERS / LATE_PART);
+        assert!(taken(2, 0));
     }
 }

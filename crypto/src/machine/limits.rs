@@ -6,8 +6,11 @@ pub const SEALS_WAITING: usize = 256;
 pub const OPENS_WAITING: usize = 256;
 /// Devices that one letter is sealed for.
 pub const DEVICES_PER_LETTER: usize = 4_096;
-/// Control letters that wait for a session; the oldest is dropped, and asked for again by whoever needs it.
+/// Control letters that wait for a session. Beyond, the oldest of the peer that has most is dropped, and asked for again by
+/// whoever needs it.
 pub const CONTROLS_WAITING: usize = 1_024;
+/// The same for one other peer, or one device of the peer's own.
+pub const CONTROLS_PER_PEER: usize = 64;
 /// Peers whose lists are remembered. Beyond, those that were neither written to nor verified are forgotten first.
 pub const PEERS: usize = 8_192;
 /// Sessions kept with one device: the ones that were used last.
@@ -39,13 +42,23 @@ pub const RING_AGE_MS: i64 = 7 * DAY_MS;
 /// Letters kept to be opened later.
 pub const LATE_LETTERS: usize = 256;
 /// The same in bytes.
-pub const LATE_BYTES: usize = 4 * 1024 * 1024;
-/// Of either, the part that letters of unknown devices may take, one of so many: anybody can send them.
-pub const LATE_UNKNOWN_PART: usize = 2;
+pub const LATE_BYTES: usize = 8 * 1024 * 1024;
+/// Of either, the part that may be taken by letters of unknown devices, which anybody can send, and by those of one other
+/// peer or of one device of the peer's own: one of so many.
+pub const LATE_PART: usize = 2;
 /// How long they are kept, ms.
 pub const LATE_AGE_MS: i64 = 7 * DAY_MS;
 /// Letters asked for in one request.
 pub const KEYS_PER_REQUEST: usize = 64;
+/// Letters whose keys one device is given, or told not to be here, in [`ANSWERING_MS`]; the rest waits.
+pub const KEYS_ANSWERED: usize = 512;
+/// See [`KEYS_ANSWERED`], ms.
+pub const ANSWERING_MS: i64 = 60_000;
+/// Letters whose keys one device has asked for and not been answered; others are asked for again.
+pub const KEYS_WAITING: usize = 256;
+/// Letters that the peer's own devices asked for and that are not open here yet, remembered until they are; the oldest is
+/// forgotten, and asked for again.
+pub const QUESTIONS: usize = 256;
 /// Between two requests for the same letters, or two new sessions with the same device, ms; doubles with each request.
 pub const HEALING_PAUSE_MS: i64 = 60_000;
 /// The longest pause between two requests, ms.

@@ -61,7 +61,7 @@ impl Machine {
             self.listing.confirmed = false;
             return;
         }
-        let Some(list) = read_list(bytes).ok().filter(|list| list.credential == own) else {
+        let Some(list) = read_list(bytes).ok().filter(|list| list.credential == own && list.secret == self.own.secret) else {
             return self.alarm(own, AlarmKind::ForgedList);
         };
         let now_ms = self.now_ms;

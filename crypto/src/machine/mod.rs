@@ -127,6 +127,8 @@ pub struct Machine {
     issued: VecDeque<Issued>,
     opens: VecDeque<WaitingOpen>,
     controls: VecDeque<Control>,
+    /// Keys that devices of the peer's own asked for, of letters that are not open here yet.
+    questions: VecDeque<(content::BodyHash, PairKey)>,
     hold_new: bool,
 }
 
@@ -163,6 +165,7 @@ impl Machine {
             issued: VecDeque::new(),
             opens: VecDeque::new(),
             controls: VecDeque::new(),
+            questions: VecDeque::new(),
             hold_new: false,
         };
         machine.restore(records);
@@ -322,6 +325,7 @@ impl Machine {
             self.late_due_ms(),
             self.listing.due_ms(),
             self.prekeys_due_ms(),
+            self.answers_due_ms(),
         ];
         let registered = registered.into_iter().filter(|_| self.link.registered);
         always.into_iter().chain(registered).flatten().min()

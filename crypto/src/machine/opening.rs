@@ -107,7 +107,7 @@ impl Machine {
             return Opening::Failed(Code::CannotOpen.into());
         };
         let record = late.to_record();
-        match self.late.put(late) {
+        match self.late.put(late, self.me.0) {
             Some(number) => {
                 self.journal.put(late_key(number), record);
                 Opening::Silent
@@ -268,5 +268,6 @@ impl Machine {
             targets: targets.unwrap_or(msr_protocol::v2::List(vec![])),
         };
         self.ring.put(record, self.now_ms);
+        self.answer_questions(&hash);
     }
 }

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::account::OlmAccount;
 use super::header::{Lane, kind};
-use super::limits::{SESSIONS_PER_DEVICE, VOIDED_PER_HEADER};
+use super::limits::{ANSWERING_MS, KEYS_ANSWERED, SESSIONS_PER_DEVICE, VOIDED_PER_HEADER};
 use super::pickle::{pack, unpack};
 use super::records::{PairRecord, SessionRecord};
 use super::seen::Seen;
@@ -72,6 +72,10 @@ pub(crate) struct Pair {
     pub(crate) renew: bool,
     /// When that last happened, ms since 1970.
     pub(crate) renewed_ms: i64,
+    /// Letters about whose keys the device may be answered, until that is renewed. Not kept.
+    answers: usize,
+    /// When it is, ms since 1970.
+    pub(crate) answers_due_ms: Option<i64>,
 }
 
 /// What a header says of its place.
@@ -97,6 +101,8 @@ impl Pair {
             fallback_ms: 0,
             renew: false,
             renewed_ms: i64::MIN,
+            answers: KEYS_ANSWERED,
+            answers_due_ms: None,
         }
     }
 
@@ -115,6 +121,8 @@ impl Pair {
             fallback_ms: record.fallback_ms,
             renew: false,
             renewed_ms: i64::MIN,
+            answers: KEYS_ANSWERED,
+            answers_due_ms: None,
         })
     }
 
@@ -159,6 +167,20 @@ impl Pair {
         self.voided.push(counter);
         let surplus = self.voided.len().saturating_sub(VOIDED_PER_HEADER);
         self.voided.drain(..surplus);
+    }
+
+    /// About the keys of how many letters the device may be answered now.
+    pub(crate) fn may_answer(&mut self, now_ms: i64) -> usize {
+        if self.answers_due_ms.take_if(|due_ms| *due_ms <= now_ms).is_some() {
+            self.answers = KEYS_ANSWERED;
+        }
+        self.answers
+    }
+
+    /// It was, about so many.
+    pub(crate) fn answered(&mut self, letters: usize, now_ms: i64) {
+        self.answers = self.answers.saturating_sub(letters);
+        self.answers_due_ms.get_or_insert(now_ms.saturating_add(ANSWERING_MS));
     }
 
     /// Begins a session with a key of the device.
@@ -245,5 +267,15 @@ mod tests {
         pair.sessions[0] = Slot { id: [0; 32], live: None, packed: Some(vec![1]) };
         assert_eq!(pair.seal(b"text"), None);
         assert!(!pair.has_session());
+    }
+
+    #[test]
+    fn answers_are_given_so_many_at_a_time() {
+        let mut pair = Pair::new([0; 32], 0);
+        assert_eq!((pair.may_answer(0), pair.answers_due_ms), (KEYS_ANSWERED, None));
+        pair.answered(KEYS_ANSWERED - 1, 5);
+        pair.answered(1, 6);
+        assert_eq!((pair.may_answer(7), pair.answers_due_ms), (0, Some(5 + ANSWERING_MS)));
+        assert_eq!((pair.may_answer(5 + ANSWERING_MS), pair.answers_due_ms), (KEYS_ANSWERED, None));
     }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Seen {
     highest: u64,
     /// Ascending, none within another.
     missing: Vec<Missing>,
+    /// So many of them came after all, nobody knows which.
+    found: u64,
 }
 
 spelled! {
@@ -33,6 +35,7 @@ spelled! {
     SeenRecord {
         highest: Varint,
         missing: List<MissingRecord>,
+        found: Varint,
     }
     MissingRecord {
         /// How many lie between it and the one before, or 0.
@@ -95,6 +98,11 @@ impl Seen {
         }
     }
 
+    /// A letter came whose counter is not known.
+    pub(crate) fn found_one(&mut self) {
+        self.found = self.found.saturating_add(1).min(MISSING_PER_DEVICE);
+    }
+
     /// When something is to be told.
     pub(crate) fn due_ms(&self) -> Option<i64> {
         self.missing.iter().filter_map(|missing| missing.noticed_ms).min().map(|noticed_ms| noticed_ms.saturating_add(GAP_GRACE_MS))
@@ -109,7 +117,9 @@ impl Seen {
                 told += missing.count();
             }
         }
-        told
+        let found = told.min(self.found);
+        self.found -= found;
+        told - found
     }
 
     pub(crate) fn to_record(&self) -> SeenRecord {
@@ -119,7 +129,11 @@ impl Seen {
             before = missing.last;
             MissingRecord { skipped, count: Varint(missing.count()), noticed_ms: missing.noticed_ms }
         };
-        SeenRecord { highest: Varint(self.highest), missing: List(self.missing.iter().map(&mut record).collect()) }
+        SeenRecord {
+            highest: Varint(self.highest),
+            missing: List(self.missing.iter().map(&mut record).collect()),
+            found: Varint(self.found),
+        }
     }
 
     /// `None` when it is damaged.
@@ -131,7 +145,7 @@ impl Seen {
             before = last;
             missing.push(Missing { first, last, noticed_ms: one.noticed_ms });
         }
-        (before <= record.highest.0).then_some(Self { highest: record.highest.0, missing })
+        (before <= record.highest.0).then_some(Self { highest: record.highest.0, missing, found: record.found.0 })
     }
 }
 
@@ -171,6 +185,16 @@ mod tests {
         assert_eq!(seen.missing.iter().map(Missing::count).sum::<u64>(), MISSING_PER_DEVICE);
         seen.came(u64::MAX, 0, &[], 0);
         assert!(!seen.is_new(u64::MAX) && seen.is_new(u64::MAX - 1));
+    }
+
+    #[test]
+    fn one_whose_counter_is_not_known_is_not_missed() {
+        let mut seen = Seen::default();
+        seen.came(1, 1, &[], 0);
+        seen.found_one();
+        seen.came(4, 1, &[], 0);
+        let mut seen = Seen::from_record(&seen.to_record()).unwrap();
+        assert_eq!((seen.tell(i64::MAX), seen.found), (1, 0));
     }
 
     #[test]

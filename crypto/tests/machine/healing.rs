@@ -274,3 +274,63 @@ fn a_device_whose_first_keys_were_lost_with_the_connection_is_listed_on_the_next
     world.settle();
     assert_eq!(world.clients[place].texts(), ["hello"]);
 }
+
+/// Peer 2 has two devices, and the letter that one has sent them cannot be opened by the second of them. One is gone.
+fn broken_for_the_second() -> World {
+    let mut world = World::new(&[1, 2, 2]);
+    world.send(0, &[2], "first");
+    world.settle();
+    let now_ms = world.now_ms;
+    world.clients[1].disconnect(now_ms);
+    world.clients[2].disconnect(now_ms);
+    world.send(0, &[2], "broken");
+    world.send(0, &[2], "after it");
+    world.settle();
+    world.clients[0].disconnect(now_ms);
+    let second = world.clients[2].me;
+    let header = &mut world.server.queues.get_mut(&second).unwrap()[0].header;
+    let last = header.len() - 1;
+    header[last] ^= 1;
+    world
+}
+
+#[test]
+fn who_is_asked_too_early_answers_when_it_has_opened_the_letter() {
+    let mut world = broken_for_the_second();
+    let first = world.clients[1].me;
+    let waiting = std::mem::take(world.server.queues.get_mut(&first).unwrap());
+    world.connect(1);
+    world.connect(2);
+    world.settle();
+    assert_eq!(world.clients[2].texts(), ["after it", "first"]);
+    world.server.queues.get_mut(&first).unwrap().extend(waiting);
+    // No time goes by.
+    world.settle();
+    assert_eq!(world.clients[2].texts(), ["after it", "broken", "first"]);
+}
+
+#[test]
+fn a_letter_whose_key_is_from_ones_own_device_is_not_missed() {
+    let mut world = broken_for_the_second();
+    world.connect(1);
+    world.connect(2);
+    world.settle();
+    assert_eq!(world.clients[2].texts(), ["after it", "broken", "first"]);
+    world.pass(machine_limits::GAP_GRACE_MS * 2);
+    let is_gap = |event: &&KeyEvent| matches!(event, KeyEvent::Gap { .. });
+    assert_eq!(world.clients[2].events.iter().find(is_gap), None);
+    // What does not come is told as ever.
+    world.connect(0);
+    world.settle();
+    world.clients[2].disconnect(world.now_ms);
+    world.send(0, &[2], "dropped");
+    world.send(0, &[2], "last");
+    world.settle();
+    let second = world.clients[2].me;
+    world.server.queues.get_mut(&second).unwrap().pop_front();
+    world.connect(2);
+    world.pass(machine_limits::GAP_GRACE_MS * 2);
+    let sender = world.clients[0].me;
+    let gap = KeyEvent::Gap { credential: sender.0, device: sender.1, missing: 1 };
+    assert_eq!(world.clients[2].events.iter().find(is_gap), Some(&gap));
+}

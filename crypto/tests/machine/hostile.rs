@@ -278,3 +278,22 @@ fn a_revoked_device_reads_and_says_nothing_more() {
     // Nor does one that shows the list of before.
     assert!(!world.clients[0].alarms().contains(&AlarmKind::ForgedLetter));
 }
+
+/// Nobody has two accounts with one credential to show; here the machine believes to be of another one.
+#[test]
+fn the_own_list_of_another_account_is_refused() {
+    let world = World::new(&[1]);
+    let (client, own) = (&world.clients[0], credential(1));
+    let device = OwnDevice::decode(&client.disk["key:device"]).unwrap();
+    let (Words { name, email }, secret) = (super::device::words(1), account(9).secret_text());
+    let own_words = Own { credential: own, name, email, secret, device, account: None };
+    let records = client.disk.clone().into_iter().filter(|(key, _)| key == "key:olm").collect();
+    let mut machine = Machine::new(own_words, records, world.now_ms);
+    machine.handle_input(Input::Registered, world.now_ms);
+    machine.handle_input(Input::Frame(world.server.lists(0, &[own])), world.now_ms);
+    let outputs: Vec<_> = std::iter::from_fn(|| machine.poll_output()).collect();
+    let alarm = Output::Event(KeyEvent::Alarm { credential: own, kind: AlarmKind::ForgedList });
+    assert!(outputs.contains(&alarm), "{outputs:?}");
+    let adopted = |output: &Output| matches!(output, Output::Event(KeyEvent::PeerChanged { .. }));
+    assert!(!outputs.iter().any(adopted));
+}
