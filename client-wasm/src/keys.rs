@@ -2,7 +2,7 @@
 //! when it is needed: what is said crosses the page as bytes, spelled by [`msr_protocol::v2::Question`] and
 //! [`msr_protocol::v2::Answer`].
 
-use msr_client::{DeliveryTag, Encrypt, Failure, Input, Letter, Moment, Opened, Opening, Output, SealTicket, Sealing, Session};
+use msr_client::{DeliveryTag, Failure, Input, Letter, Moment, Opened, Opening, Output, SealTicket, Sealing, Session};
 use msr_protocol::v2::{Answer, Bytes16, DeviceHeader, Field, List, MessageId, Question, Rest};
 use msr_protocol::{Code, JsonText};
 
@@ -29,14 +29,14 @@ pub(crate) fn question(output: &Output) -> Option<Vec<u8>> {
 }
 
 fn seal(ticket: SealTicket, letter: &Letter) -> Vec<u8> {
-    let Letter { recipients, flags, reply_to, subject, payload, encrypt, allow_plain } = letter;
+    let Letter { recipients, flags, reply_to, subject, payload, required, allow_plain } = letter;
     spelled(&Question::Seal {
         ticket: ticket.0,
         recipients: List(recipients.clone()),
         flags: *flags,
         reply_to: *reply_to,
         subject: subject.as_str(),
-        required: *encrypt == Encrypt::Required,
+        required: *required,
         allow_plain: *allow_plain,
         payload: Rest(payload),
     })

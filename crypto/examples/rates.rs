@@ -86,15 +86,8 @@ impl Device {
 
     fn seal(&mut self, ticket: u64, recipients: &[Credential], bytes: usize) {
         let (recipients, payload) = (recipients.to_vec(), vec![b'x'; bytes]);
-        let letter = Letter {
-            recipients,
-            flags: 0,
-            reply_to: None,
-            subject: JsonText::empty_string(),
-            payload,
-            encrypt: Encrypt::Required,
-            allow_plain: false,
-        };
+        let letter =
+            Letter { recipients, flags: 0, reply_to: None, subject: JsonText::empty_string(), payload, required: true, allow_plain: false };
         self.machine.handle_input(Input::Seal { ticket: SealTicket(ticket), letter }, NOW_MS);
     }
 }

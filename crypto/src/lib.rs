@@ -31,8 +31,8 @@ pub use key::{PublicKey, account_key_of};
 pub use list::{DeviceList, ListError, NextListError, read_list};
 #[cfg(feature = "encryption")]
 pub use machine::{
-    AlarmKind, Change, Encrypt, Failure, Group, GroupError, GroupKeys, GroupOpened, Input, KeyEvent, Letter, Machine, OpenTag, Opened,
-    Opening, Output, Own, PeerChange, PeerView, PersistTicket, Random, RandomFailed, SealTicket, Sealing, SecretBytes, SystemRandom,
+    AlarmKind, Change, Failure, Group, GroupError, GroupKeys, GroupOpened, Input, KeyEvent, Letter, Machine, OpenTag, Opened, Opening,
+    Output, Own, PeerChange, PeerView, PersistTicket, Random, RandomFailed, SealTicket, Sealing, SecretBytes, SystemRandom,
     limits as machine_limits,
 };
 pub use phrase::{pass_phrase, strength_bits};

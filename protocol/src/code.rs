@@ -117,8 +117,6 @@ codes! {
     MemoryOnly = 456, "Messages are kept in memory alone";
     /// The keys of an identity are not derived yet: `await client.identify()` first.
     NotIdentified = 457, "Not identified yet: await client.identify() first";
-    /// Another key or device than was known of a peer: what is for it waits until that is accepted.
-    PeerChanged = 458, "The keys or devices of the recipient changed: accept them first";
     /// A recipient has no keys, so nothing can be encrypted for it.
     NoKeys = 459, "A recipient has no keys to encrypt for";
     /// A message that this device cannot open, now or ever.

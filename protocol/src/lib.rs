@@ -10,6 +10,7 @@
 mod code;
 mod credential;
 mod digest;
+mod failure;
 mod hub;
 mod json;
 pub mod limits;
@@ -21,6 +22,7 @@ pub mod v2;
 pub use code::{Code, Disposition};
 pub use credential::{Checksum, Credential, HexError};
 pub use digest::hash_secret;
+pub use failure::Failure;
 pub use hub::Hub;
 pub use json::{JsonText, depth, is_json, string_value};
 #[cfg(feature = "json")]

@@ -5,8 +5,8 @@ import { inWords, mayRetry } from './errors.js';
 import { icon } from './icons.js';
 
 const NOTICE_MS = 10_000;
-/** What is said where the message stands, or the conversation, or above everything: keys that changed, or are missing, or cannot be. */
-const ELSEWHERE = [458, 459, 462];
+/** What is said where the message stands, or the conversation, or above everything: keys that are missing, or cannot be. */
+const ELSEWHERE = [459, 462];
 const GAP = 'Some messages for this device may be lost: the server’s memory of it, or this device’s own, began anew. What is sent from now on arrives.';
 
 export class Banner {

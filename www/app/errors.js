@@ -38,7 +38,6 @@ const WORDS = {
   455: 'What was kept on this device is damaged.',
   456: 'This browser does not let messages be kept on disk: closing the page loses what waits.',
   457: 'Your keys are not derived yet.',
-  458: 'Their devices or keys changed. Look at the change and accept it first.',
   459: 'They have no keys, so it cannot be encrypted.',
   460: 'A message could not be decrypted on this device.',
   461: 'This needs your secret itself: sign in with it again.',

@@ -10,7 +10,6 @@ export const CODE = {
   DAMAGED: 455,
   MEMORY_ONLY: 456,
   NOT_IDENTIFIED: 457,
-  PEER_CHANGED: 458,
   NO_KEYS: 459,
   SECRET_REQUIRED: 461,
   LIST_FORGED: 462,
@@ -31,7 +30,7 @@ export class MsrError extends Error {
   readonly reason: string;
   /** Whether trying again may work. */
   readonly retry: boolean;
-  /** Whom it is about, where it is about the keys of one peer (458, 459, 462). */
+  /** Whom it is about, where it is about the keys of one peer (459, 462). */
   readonly credential: string | undefined;
 
   constructor(code: number, reason: string, retry = false, options?: MsrErrorOptions) {

@@ -4,7 +4,7 @@ import type { Failure } from 'msgsrouter-wasm';
 import { CODE, MsrError } from './error.ts';
 
 /** What is about the keys of a peer. */
-const ABOUT_KEYS: readonly number[] = [CODE.PEER_CHANGED, CODE.NO_KEYS, CODE.LIST_FORGED];
+const ABOUT_KEYS: readonly number[] = [CODE.NO_KEYS, CODE.LIST_FORGED];
 
 /** The error for it, and whom it is about, should that be about the keys of one recipient: the only one, or whom the reason names. */
 export function errorOf({ code, reason, retry }: Failure, to: readonly string[] = []): MsrError {

@@ -1,18 +1,20 @@
 //! What goes into a [`crate::Session`] and what comes out of it.
 
 mod driver;
+mod encrypt;
 mod event;
 mod message;
 mod records;
-mod sealing;
 
-use msr_protocol::{Code, Credential, Peer};
+use msr_protocol::{Credential, Peer};
 
 pub use driver::{Input, Output};
+pub use encrypt::Encrypt;
 pub use event::{Event, OwnDevice, Progress, Receipt};
 pub use message::{Answered, Content, DeliveryTag, Draft, Inbound, Received};
+pub use msr_protocol::Failure;
+pub use msr_protocol::v2::{Letter, Opened, Opening, SealTicket, Sealing};
 pub use records::{Change, PersistTicket, Snapshot};
-pub use sealing::{Encrypt, Letter, Opened, Opening, SealTicket, Sealing};
 
 /// When something happened: both clocks of the driver, read together.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,22 +53,6 @@ pub enum State {
     Opened = 1,
     /// Registered: messages flow.
     Registered = 2,
-}
-
-/// Why something did not happen: what an `MsrError` is made of.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{detail} ({})", code.number())]
-pub struct Failure {
-    /// The number.
-    pub code: Code,
-    /// For a person.
-    pub detail: String,
-}
-
-impl From<Code> for Failure {
-    fn from(code: Code) -> Self {
-        Self { code, detail: code.reason().to_owned() }
-    }
 }
 
 /// What can be read off a session at any time.

@@ -97,7 +97,7 @@ impl Pending {
             reply_to: self.reply_to,
             subject: self.subject.clone(),
             payload: self.payload.clone(),
-            encrypt: self.encrypt,
+            required: self.encrypt == Encrypt::Required,
             allow_plain: self.allow_plain,
         }
     }

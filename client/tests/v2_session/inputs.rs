@@ -39,7 +39,7 @@ fn any_settings(random: &mut Rng) -> Settings {
 fn sealing(random: &mut Rng) -> Sealing {
     match random.u32(0..6) {
         0 => Sealing::Plain,
-        1 => Sealing::Refused(Code::PeerChanged.into()),
+        1 => Sealing::Refused(Code::NoKeys.into()),
         _ => Sealing::Sealed { payload: vec![1; [10, 30_000][random.usize(0..2)]], headers: vec![([1; 16], vec![2; random.usize(0..9)])] },
     }
 }

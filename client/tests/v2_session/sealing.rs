@@ -1,6 +1,6 @@
 //! Messages that the keys seal on their way out.
 
-use msr_client::{Draft, Encrypt, Event, Input, Output, Progress, SealTicket, Sealing, limits};
+use msr_client::{Draft, Event, Input, Output, Progress, SealTicket, Sealing, limits};
 use msr_protocol::v2::flags::{REALTIME, SEALED, TARGETED, WANTS_REPLY};
 use msr_protocol::v2::{Entry, Field as _, MessageId, Receipt, Varint};
 use msr_protocol::{Code, JsonText};
@@ -37,7 +37,7 @@ fn sealed_then_numbered_then_sent() {
     let (ticket, outputs) = stage.send(required(request));
     let [(question, letter)] = &letters(&outputs)[..] else { panic!("{outputs:?}") };
     assert_eq!((&letter.recipients[..], letter.flags, letter.reply_to), (&[BOB][..], WANTS_REPLY, Some(id)));
-    assert_eq!((letter.encrypt, letter.allow_plain, letter.subject.as_str()), (Encrypt::Required, true, "\"test\""));
+    assert_eq!((letter.required, letter.allow_plain, letter.subject.as_str()), (true, true, "\"test\""));
     assert_eq!(said(&outputs), [""; 0]);
     let outputs = stage.input(sealed(*question, letter));
     let subject = "\"\"".to_owned();
@@ -139,8 +139,8 @@ fn refused_taken_back_or_too_late_the_next_one_goes_on() {
     let (third, too) = stage.send(Draft { expire_after_ms: Some(1_000.0), ..to(BOB, "3") });
     let (_, last) = stage.send(to(BOB, "4"));
     seal(&mut stage, &last);
-    let outputs = stage.input(refused(letters(&outputs)[0].0, Code::PeerChanged));
-    assert_eq!(settled(&outputs), [(first, Err(Code::PeerChanged))]);
+    let outputs = stage.input(refused(letters(&outputs)[0].0, Code::NoKeys));
+    assert_eq!(settled(&outputs), [(first, Err(Code::NoKeys))]);
     let outputs = stage.cancel(second);
     assert_eq!((settled(&outputs), unasked(&outputs)), (vec![(second, Err(Code::Aborted))], vec![letters(&also)[0].0]));
     assert_eq!(stage.input(plain(letters(&also)[0].0)), []);

@@ -1,6 +1,6 @@
 //! The session's questions as inputs of the machine, its outputs as answers.
 
-use msr_crypto::{Encrypt, Failure, Input, Letter, OpenTag, Opened, Opening, SealTicket, Sealing};
+use msr_crypto::{Failure, Input, Letter, OpenTag, Opened, Opening, SealTicket, Sealing};
 use msr_protocol::JsonText;
 use msr_protocol::v2::{Answer, Bytes16, DeviceHeader, Field, List, Question, Rest};
 
@@ -9,10 +9,9 @@ pub(super) fn input(question: Question<'_>) -> Option<Input> {
     Some(match question {
         Question::Prove { .. } => return None,
         Question::Seal { ticket, recipients, flags, reply_to, subject, required, allow_plain, payload } => {
-            let encrypt = if required { Encrypt::Required } else { Encrypt::Auto };
             let subject = JsonText::from_spelled(subject.to_owned());
             let payload = payload.0.to_vec();
-            let letter = Letter { recipients: recipients.0, flags, reply_to, subject, payload, encrypt, allow_plain };
+            let letter = Letter { recipients: recipients.0, flags, reply_to, subject, payload, required, allow_plain };
             Input::Seal { ticket: SealTicket(ticket), letter }
         }
         Question::Unseal { ticket } => Input::Unseal { ticket: SealTicket(ticket) },

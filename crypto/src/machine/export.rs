@@ -70,7 +70,7 @@ impl Machine {
         let (fresh, alarm) = (peer.list.is_none(), peer.alarm);
         peer.verified |= record.verified && peer.list.as_ref().is_none_or(|known| known.account == list.account);
         peer.written |= record.written;
-        match peer.judge(list, false) {
+        match peer.judge(list) {
             Judged::Adopted(_) if fresh => {
                 let record = peer.to_record();
                 self.journal.put(peer_key(credential), record);

@@ -57,11 +57,11 @@ impl Machine {
             return;
         };
         self.link.hear(credential, Answer::Listed, self.now_ms);
-        let (hold_new, now_ms) = (self.hold_new, self.now_ms);
+        let now_ms = self.now_ms;
         let peer = self.peers.entry(credential);
         peer.heard_ms = now_ms;
         let before = peer.alarm;
-        match peer.judge(list, hold_new) {
+        match peer.judge(list) {
             Judged::Known => {}
             Judged::Adopted(changes) => self.adopted(credential, &changes),
             Judged::Held(changes) => self.held(credential, &changes),

@@ -1,14 +1,9 @@
-//! What goes into a [`crate::Machine`] and what comes out of it. The session's own words for letters
-//! (`client/src/io/sealing.rs`) are these one for one; whoever holds both converts.
+//! What goes into a [`crate::Machine`] and what comes out of it.
 
+pub use msr_protocol::Failure;
 use msr_protocol::v2::{Bytes16, MessageId};
-use msr_protocol::{Code, Credential, JsonText};
-
-use crate::AccountKey;
-
-/// Names a message that is to be sealed. Chosen by whoever asks; the same again voids what was sealed under it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SealTicket(pub u64);
+pub use msr_protocol::v2::{Letter, Opened, Opening, SealTicket, Sealing};
+use msr_protocol::{Code, Credential};
 
 /// Names a letter that is to be opened. Chosen by whoever asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -17,91 +12,6 @@ pub struct OpenTag(pub u64);
 /// Names one [`Output::Persist`] until it is answered; never used twice by a machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PersistTicket(pub u64);
-
-/// Whether a message may go out in plain text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Encrypt {
-    /// Where a recipient has no keys and never had any, and [`Letter::allow_plain`] says so.
-    Auto,
-    /// Never: where a recipient has no keys it is refused.
-    Required,
-}
-
-/// A message to be sealed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Letter {
-    /// Whom it is for.
-    pub recipients: Vec<Credential>,
-    /// Of [`msr_protocol::v2::flags`]: `REALTIME`, `WANTS_REPLY` and `BYTES`.
-    pub flags: u8,
-    /// The message it replies to.
-    pub reply_to: Option<MessageId>,
-    /// JSON string.
-    pub subject: JsonText,
-    /// Any bytes.
-    pub payload: Vec<u8>,
-    /// Whether it may go out in plain text.
-    pub encrypt: Encrypt,
-    /// Whether a recipient that shows no keys, and never did, gets plain text.
-    pub allow_plain: bool,
-}
-
-/// Why something did not happen.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{detail} ({})", code.number())]
-pub struct Failure {
-    /// The number.
-    pub code: Code,
-    /// For a person.
-    pub detail: String,
-}
-
-impl From<Code> for Failure {
-    fn from(code: Code) -> Self {
-        Self { code, detail: code.reason().to_owned() }
-    }
-}
-
-/// What became of a message that was to be sealed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sealing {
-    /// It is sealed.
-    Sealed {
-        /// The body, for every device the same.
-        payload: Vec<u8>,
-        /// What each device gets beside it.
-        headers: Vec<(Bytes16, Vec<u8>)>,
-    },
-    /// It goes out as it is.
-    Plain,
-    /// It does not go out.
-    Refused(Failure),
-}
-
-/// What was in a letter.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Opened {
-    /// As in [`Letter::flags`].
-    pub flags: u8,
-    /// The message it replies to.
-    pub reply_to: Option<MessageId>,
-    /// JSON string.
-    pub subject: JsonText,
-    /// Any bytes.
-    pub payload: Vec<u8>,
-}
-
-/// What became of a letter that was to be opened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Opening {
-    /// It is open.
-    Opened(Opened),
-    /// It is handled, and nothing is to be told: it was for the keys themselves, or came before, or is kept to be
-    /// opened later ([`Output::Late`]).
-    Silent,
-    /// It cannot be opened, now or ever. It is handled.
-    Failed(Failure),
-}
 
 /// Bytes that `Debug` does not show, wiped from memory when dropped.
 #[derive(Clone, PartialEq, Eq)]
@@ -172,15 +82,11 @@ pub enum Input {
         /// Whether they are equal.
         verified: bool,
     },
-    /// Whether new devices of every peer are held until accepted, not those of verified peers alone.
-    HoldNewDevices(bool),
     /// Ask the server for the list of a peer.
     Refresh {
         /// Whose.
         credential: Credential,
     },
-    /// The account's key is here, or gone.
-    Account(Option<AccountKey>),
     /// Revoke a device of the peer's own.
     Revoke {
         /// Which.

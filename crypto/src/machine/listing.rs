@@ -69,7 +69,7 @@ impl Machine {
         peer.heard_ms = now_ms;
         let fork = list.clone();
         // What is held or alarming is for peers: here it is settled by the next list.
-        let judged = peer.judge(list, false);
+        let judged = peer.judge(list);
         (peer.alarm, peer.held) = (None, None);
         self.listing.on_server = Some(match judged {
             Judged::Known => OnServer::Same,

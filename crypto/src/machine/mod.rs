@@ -129,7 +129,6 @@ pub struct Machine {
     controls: VecDeque<Control>,
     /// Keys that devices of the peer's own asked for, of letters that are not open here yet.
     questions: VecDeque<(content::BodyHash, PairKey)>,
-    hold_new: bool,
 }
 
 impl Machine {
@@ -166,7 +165,6 @@ impl Machine {
             opens: VecDeque::new(),
             controls: VecDeque::new(),
             questions: VecDeque::new(),
-            hold_new: false,
         };
         machine.restore(records);
         machine
@@ -259,9 +257,7 @@ impl Machine {
             }
             Input::Accept { credential } => self.accept(credential),
             Input::Verify { credential, verified } => self.verify(credential, verified),
-            Input::HoldNewDevices(hold_new) => self.hold_new = hold_new,
             Input::Refresh { credential } => self.link.want_list(credential),
-            Input::Account(account) => self.own.account = account,
             Input::Revoke { device } => self.revoke(device),
             Input::OwnDevices(devices) => self.listing.known = devices.into_iter().collect(),
             Input::Leave => self.leave(),

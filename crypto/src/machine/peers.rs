@@ -71,7 +71,7 @@ impl Peer {
     }
 
     /// What a list of this peer that came means; it is taken over as far as it may.
-    pub(crate) fn judge(&mut self, new: DeviceList, hold_new: bool) -> Judged {
+    pub(crate) fn judge(&mut self, new: DeviceList) -> Judged {
         let Some(old) = &self.list else {
             self.list = Some(new);
             self.alarm = None;
@@ -102,7 +102,7 @@ impl Peer {
         self.alarm = None;
         let changes = changes(old, &new);
         let adds = changes.iter().any(|change| matches!(change, PeerChange::DeviceAdded(_)));
-        if adds && (self.verified || hold_new) {
+        if adds && self.verified {
             self.held = Some(new);
             return Judged::Held(changes);
         }

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::content::{Content, Message, body_hash, recipients_hash, seal_body};
 use super::header::{HeaderText, Lane, VERSION, kind, seal_own};
-use super::io::{Encrypt, Failure, KeyEvent, Letter, SealTicket, Sealing};
+use super::io::{Failure, KeyEvent, Letter, SealTicket, Sealing};
 use super::limits::{DEVICES_PER_LETTER, SEALS_WAITING};
 use super::link::Answer;
 use super::pair::Place;
@@ -176,13 +176,13 @@ impl Machine {
         }
         if let Some(&credential) = keyless.first() {
             let refused = || Verdict::Refuse(Failure { code: Code::NoKeys, detail: format!("{credential} has no keys to encrypt for") });
-            return match (letter.encrypt, letter.allow_plain) {
-                (Encrypt::Required, _) => refused(),
-                (Encrypt::Auto, false) => Verdict::WaitForKeys(keyless),
-                (Encrypt::Auto, true) if waits => Verdict::Wait(held),
+            return match (letter.required, letter.allow_plain) {
+                (true, _) => refused(),
+                (false, false) => Verdict::WaitForKeys(keyless),
+                (false, true) if waits => Verdict::Wait(held),
                 // In plain text it would reach a peer that has keys.
-                (Encrypt::Auto, true) if sealed_for > 0 => refused(),
-                (Encrypt::Auto, true) => Verdict::Plain,
+                (false, true) if sealed_for > 0 => refused(),
+                (false, true) => Verdict::Plain,
             };
         }
         if waits {
@@ -220,7 +220,7 @@ impl Machine {
     }
 
     fn seal_message(&mut self, ticket: SealTicket, letter: &Letter, targets: &[PairKey]) {
-        let Letter { recipients, flags: bits, reply_to, subject, payload, encrypt: _, allow_plain: _ } = letter;
+        let Letter { recipients, flags: bits, reply_to, subject, payload, required: _, allow_plain: _ } = letter;
         let lane = if bits & flags::REALTIME == 0 { Lane::Message } else { Lane::Realtime };
         let bits = bits & (flags::REALTIME | flags::WANTS_REPLY | flags::BYTES);
         let message = Message { flags: bits, reply_to: *reply_to, subject: subject.as_str(), payload };

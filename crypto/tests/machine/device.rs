@@ -54,7 +54,7 @@ pub fn letter(recipients: &[u8], text: &str) -> Letter {
         reply_to: None,
         subject: JsonText::string("subject"),
         payload: text.as_bytes().to_vec(),
-        encrypt: Encrypt::Auto,
+        required: false,
         allow_plain: false,
     }
 }
@@ -65,7 +65,7 @@ impl Client {
         let (_, records) = Machine::enrol(&account(seed), me.0, id, now_ms).unwrap();
         let mut disk = BTreeMap::new();
         apply(&mut disk, &records);
-        let machine = Self::start(seed, &disk, now_ms);
+        let machine = Self::start(seed, &disk, Some(account(seed)), now_ms);
         Self {
             seed,
             me,
@@ -88,10 +88,10 @@ impl Client {
         }
     }
 
-    fn start(seed: u8, disk: &BTreeMap<String, Vec<u8>>, now_ms: i64) -> Machine {
+    fn start(seed: u8, disk: &BTreeMap<String, Vec<u8>>, account_key: Option<AccountKey>, now_ms: i64) -> Machine {
         let device = OwnDevice::decode(&disk["key:device"]).unwrap();
         let (Words { name, email }, secret) = (words(seed), account(seed).secret_text());
-        let own = Own { credential: credential(seed), name, email, secret, device, account: Some(account(seed)) };
+        let own = Own { credential: credential(seed), name, email, secret, device, account: account_key };
         Machine::new(own, disk.clone().into_iter().collect(), now_ms)
     }
 
@@ -100,13 +100,18 @@ impl Client {
         for (_, changes) in self.writes.drain(..).take(kept) {
             apply(&mut self.disk, &changes);
         }
-        self.machine = Self::start(self.seed, &self.disk, now_ms);
+        self.machine = Self::start(self.seed, &self.disk, Some(account(self.seed)), now_ms);
         (self.online, self.opening) = (false, BTreeMap::new());
         self.frames.clear();
         self.ready.clear();
         for (&number, letter) in &self.outbox {
             self.machine.handle_input(Input::Seal { ticket: SealTicket(number), letter: letter.clone() }, now_ms);
         }
+    }
+
+    /// As it was kept, without the account's key.
+    pub fn forget_account(&mut self, now_ms: i64) {
+        self.machine = Self::start(self.seed, &self.disk, None, now_ms);
     }
 
     pub fn connect(&mut self, server: &mut Server, now_ms: i64) {

@@ -204,7 +204,7 @@ fn a_backup_brings_pins_and_the_account_and_no_session() {
     let backup = world.clients[0].machine.export();
     let old = world.server.lists[&credential(2)].clone();
     let new = world.enrol(1);
-    world.clients[new].machine.handle_input(Input::Account(None), now_ms);
+    world.clients[new].forget_account(now_ms);
     world.clients[new].machine.import(&backup.0, now_ms).unwrap();
     world.connect(new);
     world.settle();

@@ -77,7 +77,8 @@ fn a_device_that_leaves_seals_nothing_more() {
 fn who_lacks_the_account_key_is_told_so() {
     let mut world = World::new(&[1]);
     let now_ms = world.now_ms;
-    world.clients[0].machine.handle_input(Input::Account(None), now_ms);
+    world.clients[0].forget_account(now_ms);
+    world.connect(0);
     leave(&mut world, 0);
     world.settle();
     assert!(world.clients[0].events.contains(&KeyEvent::RevokeFailed { device: id(1), code: Code::SecretRequired }));

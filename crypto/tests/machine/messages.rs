@@ -126,7 +126,7 @@ fn without_keys_it_waits_or_is_refused_or_plain_where_that_is_said() {
     world.server.queues.insert((credential(2), [9; 16]), Default::default());
     let now_ms = world.now_ms;
     let waiting = world.clients[0].send(letter(&[2], "waits"), now_ms);
-    let required = Letter { encrypt: Encrypt::Required, ..letter(&[2], "required") };
+    let required = Letter { required: true, ..letter(&[2], "required") };
     let required = world.clients[0].send(required, now_ms);
     let allowed = Letter { allow_plain: true, ..letter(&[2], "plain") };
     let allowed = world.clients[0].send(allowed, now_ms);

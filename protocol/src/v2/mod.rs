@@ -11,6 +11,7 @@ pub mod flags;
 mod frame;
 mod handover;
 mod keys;
+mod letter;
 mod reading;
 
 pub use entry::{ClaimedKey, Delivery, Device, DeviceHeader, Entry, Exception, MessageId, PeerDevice, PeerList, Receipt};
@@ -20,6 +21,7 @@ pub use handover::{Answer, Question};
 pub use keys::{
     Enrolment, ListedDevice, ListedDevices, Prekey, Proof, SignedList, connection_text, enrolment_text, list_text, prekey_text,
 };
+pub use letter::{Letter, Opened, Opening, SealTicket, Sealing};
 pub use reading::{Frames, frames, frames_for_client, frames_for_keys, names};
 
 /// The WebSocket sub-protocol to ask for.

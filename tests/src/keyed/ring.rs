@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use msr_client::native::{Folder, Keys, Store as _};
-use msr_client::{DeliveryTag, Event, Input, Moment, Output, SealTicket, State};
+use msr_client::{DeliveryTag, Event, Input, Moment, Output, State};
 use msr_crypto::{self as crypto, KeyEvent, Machine, OpenTag, Own, OwnDevice, read_list};
 use msr_protocol::v2::{Bytes16, Frame, frames};
 use tokio::sync::watch;
@@ -52,6 +52,13 @@ impl Ring {
     pub fn tell(&mut self, input: crypto::Input, wall_ms: i64) -> Vec<Input> {
         let Some(machine) = &mut self.machine else { return Vec::new() };
         machine.handle_input(input, wall_ms);
+        self.drain(wall_ms)
+    }
+
+    /// What is due at that time is done; what the machine says to the session.
+    pub fn pass(&mut self, wall_ms: i64) -> Vec<Input> {
+        let Some(machine) = &mut self.machine else { return Vec::new() };
+        machine.handle_timeout(wall_ms);
         self.drain(wall_ms)
     }
 
@@ -113,12 +120,12 @@ impl Ring {
                 crypto::Output::Frames(frames) => said.push(Input::Keys(frames)),
                 crypto::Output::Control { recipient, payload, headers } => said.push(Input::Control { recipient, payload, headers }),
                 crypto::Output::Sealed { ticket, outcome } => {
-                    said.push(Input::Sealed { ticket: SealTicket(ticket.0), outcome: convert::sealing(outcome) });
+                    said.push(Input::Sealed { ticket, outcome });
                 }
                 crypto::Output::Opened { tag, outcome } => {
-                    said.push(Input::Opened { tag: DeliveryTag(tag.0), outcome: convert::opening(outcome) });
+                    said.push(Input::Opened { tag: DeliveryTag(tag.0), outcome });
                 }
-                crypto::Output::Late { entry, opened } => said.push(Input::Late { entry, opened: convert::opened(opened) }),
+                crypto::Output::Late { entry, opened } => said.push(Input::Late { entry, opened }),
                 crypto::Output::Event(event) => self.heard.send_modify(|heard| heard.events.push(event)),
             }
         }
@@ -164,10 +171,8 @@ impl Keys for Ring {
                 said.extend(self.drain(wall_ms));
                 return said;
             }
-            Output::Seal { ticket, letter } => {
-                crypto::Input::Seal { ticket: crypto::SealTicket(ticket.0), letter: convert::letter(letter) }
-            }
-            Output::Unseal { ticket } => crypto::Input::Unseal { ticket: crypto::SealTicket(ticket.0) },
+            Output::Seal { ticket, letter } => crypto::Input::Seal { ticket, letter },
+            Output::Unseal { ticket } => crypto::Input::Unseal { ticket },
             Output::Open { tag, header, entry } => crypto::Input::Open { tag: OpenTag(tag.0), header, entry },
             Output::Keys(frame) => {
                 self.note(&frame);

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use msr_client::native::{Client, Sent};
-use msr_client::{Draft, Event, Failure, Inbound, Progress, State};
+use msr_client::{Draft, Event, Failure, Inbound, Input, Progress, State};
 use msr_crypto::{self as crypto, AlarmKind, KeyEvent, PeerChange};
 use msr_protocol::v2::Bytes16;
 use msr_protocol::{Code, Credential, JsonText};
@@ -81,13 +81,17 @@ impl Running {
 
     /// Tells the keys something.
     pub async fn tell_keys(&self, input: crypto::Input) {
-        self.tell_keys_later(input, 0).await;
+        let said = self.ring.lock().unwrap().tell(input, wall_ms());
+        self.answer(said).await;
     }
 
-    /// The same, as if so much time had passed: what is due by then is done.
-    pub async fn tell_keys_later(&self, input: crypto::Input, after_ms: i64) {
-        let wall_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64 + after_ms;
-        let said = self.ring.lock().unwrap().tell(input, wall_ms);
+    /// As if so much time had passed for the keys: what is due by then is done.
+    pub async fn pass(&self, time_ms: i64) {
+        let said = self.ring.lock().unwrap().pass(wall_ms() + time_ms);
+        self.answer(said).await;
+    }
+
+    async fn answer(&self, said: Vec<Input>) {
         for input in said {
             self.client.answer(input).await.unwrap();
         }
@@ -175,4 +179,8 @@ pub fn draft(to: &[Credential], text: &str) -> Draft {
     let to: Vec<String> = to.iter().map(|to| quoted(&to.to_string())).collect();
     let to = JsonText::from_spelled(format!("[{}]", to.join(",")));
     Draft { id: Some(text.to_owned()), ..Draft::new(to, JsonText::string("subject of it"), JsonText::string(text)) }
+}
+
+fn wall_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64
 }

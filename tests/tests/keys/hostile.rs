@@ -254,7 +254,7 @@ async fn a_letter_that_is_dropped_is_told() {
     }
     assert_eq!(secrets(&mut bobs, 2).await, ["one", "three"]);
     let device = anns.told().device.unwrap();
-    bobs.tell_keys_later(Input::HoldNewDevices(false), 61_000).await;
+    bobs.pass(61_000).await;
     let gap = KeyEvent::Gap { credential: ann.credential(), device, missing: 1 };
     bobs.heard("the gap", |heard| heard.events.contains(&gap)).await;
 }
