@@ -95,7 +95,9 @@
 //!
 //! The sealed form is in memory alone. What was sealed stays sealed across connections until it is accepted or refused with 521.
 //! One thing is held up by another recipient's decision: what follows, in numbers, a message that had its number when the process
-//! ended and whose recipient's keys changed meanwhile.
+//! ended and whose recipient's keys changed meanwhile. It ends when the person accepts or takes the message back, and with its time.
+//! Its number cannot be given up as after 521: what was written under it may be on its way to the server's disk still, where
+//! `Welcome` does not count it yet, and a `Void` is answered like the message that is there. Under another number it could come twice.
 //!
 //! | message for the page | on | then |
 //! | --- | --- | --- |

@@ -100,7 +100,7 @@ codes! {
     /// The device was taken off the list of its peer.
     DeviceRevoked = 426, "This device was revoked";
     /// A peer has as many devices as a server keeps queues for, or as its signed list names.
-    TooManyDevices = 427, "Too many devices of this peer: revoke or retire one";
+    TooManyDevices = 427, "Too many devices: revoke or retire one";
     /// The WebAssembly module is not loaded yet: `await init()` first.
     NotInitialised = 450, "Not loaded yet: await init() first";
     /// A setting or an argument is not usable.

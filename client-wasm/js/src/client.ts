@@ -5,7 +5,8 @@ import { keepRunning, openSocket, storesOf, whyNoSocket } from '#host';
 import { deferred, type Deferred } from './deferred.ts';
 import { Delivery } from './delivery.ts';
 import { draftOf, encryption, type Draft } from './draft.ts';
-import { CODE, MsrError, aborted, invalid } from './error.ts';
+import * as CODE from './code.ts';
+import { MsrError, aborted, invalid } from './error.ts';
 import { STATE, type Closed, type Device, type State } from './events.ts';
 import { errorOf } from './failure.ts';
 import { Inbox, type MessagesOptions } from './inbox.ts';
@@ -14,6 +15,7 @@ import { Keys } from './keys/keys.ts';
 import { Later } from './later.ts';
 import { Leftovers } from './leftovers.ts';
 import { Message } from './message.ts';
+import { encryptionModule } from './modules.ts';
 import type { ClientOptions } from './options.ts';
 import type { FoundPeer } from './peer.ts';
 import { probe } from './probe.ts';
@@ -165,7 +167,9 @@ export class Client extends Keyed {
       const connecting = deferred<void>();
       this.#connecting = connecting;
       this.#stopRunning ??= keepRunning();
-      this.#whenLoaded(() => this.#open(connecting)).catch((error) => this.#connecting === connecting && this.#giveUp(error));
+      // What signs the connection comes before it: a server waits a few seconds for a registration.
+      const signing = this.identity === 'key' ? encryptionModule().catch(() => {}) : undefined;
+      this.#whenLoaded(() => this.#open(connecting), signing).catch((error) => this.#connecting === connecting && this.#giveUp(error));
     }
     return this.#connecting.promise;
   }
@@ -297,8 +301,9 @@ export class Client extends Keyed {
   }
 
   /** Runs `action` with the session: now when there is all that it needs, else as soon as there is. */
-  async #whenLoaded<T>(action: (session: Session) => T): Promise<T> {
+  async #whenLoaded<T>(action: (session: Session) => T, more?: Promise<unknown>): Promise<T> {
     if (!this.isReady) await this.prepare();
+    if (more) await more;
     if (!this.#session) {
       const [seed] = crypto.getRandomValues(new BigUint64Array(1));
       this.#session = new (wasm().Session)(this.#face(), seed as bigint);
@@ -332,17 +337,17 @@ export class Client extends Keyed {
    * as somebody may still have to read what it sent, it stays on the list, for whoever reads looks it up there.
    */
   #deviceToLeave(): string | undefined {
-    const isPassing = this.#keeper.isInMemory && this.#isRegistered && this.settings.seed !== undefined && this.outbox === 0;
-    const isAwaited = !this.#sendings.isSettled || this.#deliveries > 0;
-    const others = this.#devices.filter(({ isThis }) => !isThis);
-    const areServed = others.length > 0 && (!this.#sendings.hasSent || others.every(({ online }) => online));
-    return isPassing && !isAwaited && areServed ? this.#devices.find(({ isThis }) => isThis)?.id : undefined;
+    const isPassing = this.#keeper.isInMemory && this.#isRegistered && this.settings.seed;
+    const isDone = this.#sendings.isSettled && this.outbox + this.#deliveries === 0;
+    const areServed = this.#devices.length > 1 && (!this.#sendings.hasSent || this.#devices.every(({ online }) => online));
+    return isPassing && isDone && areServed ? this.#devices.find(({ isThis }) => isThis)?.id : undefined;
   }
 
   async #leave(device: string): Promise<void> {
-    const late = deferred<void>();
-    const timer = setTimeout(late.resolve, LEAVE_MS);
-    await Promise.race([this.leave(device).catch(() => {}), late.promise]);
+    const left = deferred<void>();
+    const timer = setTimeout(left.resolve, LEAVE_MS);
+    this.leave(device).then(left.resolve, left.resolve);
+    await left.promise;
     clearTimeout(timer);
     // It may have been closed meanwhile.
     if (!this.#leaving) return;
@@ -459,7 +464,7 @@ export class Client extends Keyed {
       notSent: later((ticket, failure) => this.#sendings.notSent(ticket, failure)),
       gap: later(() => this.emit('gap', null)),
       devices: (devices) => {
-        this.#keys.ownDevices(devices.map(({ id }) => id));
+        this.#keys.ownDevices(devices);
         this.#later.add(() => {
           this.#devices = Object.freeze(devices);
           this.emit('devices', devices);

@@ -1,21 +1,6 @@
 /** What every rejection and every `error` event of the package carries. */
 
-/** The codes that the package gives by itself; the others come from the session or from a server. */
-export const CODE = {
-  NOT_INITIALISED: 450,
-  INVALID_ARGUMENT: 451,
-  ABORTED: 452,
-  CLOSED: 453,
-  HANDLER_FAILED: 454,
-  DAMAGED: 455,
-  MEMORY_ONLY: 456,
-  NOT_IDENTIFIED: 457,
-  NO_KEYS: 459,
-  SECRET_REQUIRED: 461,
-  LIST_FORGED: 462,
-  NO_DEVICE_KEYS: 463,
-  SLOW_CONSUMER: 505,
-} as const;
+import * as CODE from './code.ts';
 
 /** What else there is to an error. */
 export interface MsrErrorOptions extends ErrorOptions {

@@ -1,6 +1,7 @@
 /** Events of a client, and an event target whose listeners cannot harm it. */
 
-import { MsrError, CODE } from './error.ts';
+import * as CODE from './code.ts';
+import { MsrError } from './error.ts';
 import type { Message } from './message.ts';
 import type { ReceiptChange } from './receipt.ts';
 

@@ -1,7 +1,8 @@
 /** What the session says went wrong. */
 
 import type { Failure } from 'msgsrouter-wasm';
-import { CODE, MsrError } from './error.ts';
+import * as CODE from './code.ts';
+import { MsrError } from './error.ts';
 
 /** What is about the keys of a peer. */
 const ABOUT_KEYS: readonly number[] = [CODE.NO_KEYS, CODE.LIST_FORGED];

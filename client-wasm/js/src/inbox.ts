@@ -2,7 +2,8 @@
 
 import { deferred, type Deferred } from './deferred.ts';
 import type { Delivery } from './delivery.ts';
-import { CODE, MsrError } from './error.ts';
+import * as CODE from './code.ts';
+import { MsrError } from './error.ts';
 import { DELIVERY, type Message } from './message.ts';
 
 /** How many messages may wait for a loop that takes its time, before it is ended with an error. */

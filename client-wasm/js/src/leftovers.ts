@@ -156,7 +156,7 @@ export class Leftovers {
       reply: ignore,
       noReply: ignore,
       gap: ignore,
-      devices: (devices) => keys.ownDevices(devices.map(({ id }) => id)),
+      devices: (devices) => keys.ownDevices(devices),
       found: ignore,
       notFound: ignore,
       trouble: ignore,

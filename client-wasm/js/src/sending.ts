@@ -25,7 +25,8 @@ export class Sendings {
   #requests = new Map<number, Deferred<Message>>();
   /** By the name that the session has for the message. */
   #open = new Map<string, OpenReceipt[]>();
-  #hasSent = false;
+  /** Whether the server took a message at all. */
+  hasSent = false;
 
   constructor(tell: (change: ReceiptChange) => void) {
     this.#tell = tell;
@@ -39,11 +40,6 @@ export class Sendings {
   /** Whether every recipient has, or will never have, what was sent; those whose receipts are not kept any more are taken to have it. */
   get isSettled(): boolean {
     return this.isEmpty && this.#open.size === 0;
-  }
-
-  /** Whether the server took a message at all. */
-  get hasSent(): boolean {
-    return this.#hasSent;
   }
 
   /** A message that was handed to the session. */
@@ -86,7 +82,7 @@ export class Sendings {
   accepted(ticket: number, { id: name, timestamp, recipients, encrypted }: Acceptance): void {
     const sending = take(this.#sending, ticket);
     if (!sending) return;
-    this.#hasSent = true;
+    this.hasSent = true;
     const early = sending.open?.receipt.recipients ?? [];
     const open = sending.open ?? openReceipt(sending.id ?? name, timestamp, []);
     Object.assign(open.receipt, { timestamp, recipients, encrypted });

@@ -1,7 +1,8 @@
 /** What a client is told about its server and its peer. */
 
 import type { WireSettings } from 'msgsrouter-wasm';
-import { CODE, MsrError, invalid } from './error.ts';
+import * as CODE from './code.ts';
+import { MsrError, invalid } from './error.ts';
 import { accountOf, type Account } from './keys/account.ts';
 import type { IdentityKind } from './options.ts';
 import { Peer, credentialOf, unknownLocation, type Location } from './peer.ts';

@@ -1,7 +1,8 @@
 /** The WebAssembly module, once it is loaded. */
 
 import type * as Bindings from 'msgsrouter-wasm';
-import { CODE, MsrError } from './error.ts';
+import * as CODE from './code.ts';
+import { MsrError } from './error.ts';
 
 let bindings: typeof Bindings | undefined;
 const waiting: (() => void)[] = [];

@@ -14,12 +14,15 @@ const BINARY = process.env.MSR_SERVER_BIN ?? join(import.meta.dirname, '../../..
 export const isBuilt = existsSync(BINARY);
 
 export class Server {
+  #settings;
   #folder = mkdtempSync(join(tmpdir(), 'msgsrouter-server-'));
   #port;
   #process;
 
-  static async start() {
+  /** With these settings beside its own, as the environment has them. */
+  static async start(settings = {}) {
     const server = new Server();
+    server.#settings = settings;
     server.#port = await freePort();
     await server.restart();
     return server;
@@ -37,7 +40,7 @@ export class Server {
   }
 
   async restart() {
-    const env = { ...process.env, SERVER: '127.0.0.1', PORT: String(this.#port), SRC: 'ANY', DBSRC: this.#folder };
+    const env = { ...process.env, SERVER: '127.0.0.1', PORT: String(this.#port), SRC: 'ANY', DBSRC: this.#folder, ...this.#settings };
     this.#process = spawn(BINARY, [], { env, stdio: 'ignore' });
     const health = `http://127.0.0.1:${this.#port}/healthz`;
     await until('the server answers', async () => (await fetch(health).catch(() => undefined))?.ok);

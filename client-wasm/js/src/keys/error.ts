@@ -1,6 +1,7 @@
 /** What the modules for keys throw says its number first. */
 
-import { CODE, MsrError } from '../error.ts';
+import * as CODE from '../code.ts';
+import { MsrError } from '../error.ts';
 
 /** The error of such a text, about that peer. */
 export function errorOfText(text: string, cause?: unknown, credential?: string): MsrError {

@@ -7,7 +7,8 @@
 import type * as Encryption from 'msgsrouter-encryption';
 import type { KeyEvent } from 'msgsrouter-encryption';
 import type { Session } from 'msgsrouter-wasm';
-import { CODE, MsrError } from '../error.ts';
+import * as CODE from '../code.ts';
+import { MsrError } from '../error.ts';
 import { encryptionModule } from '../modules.ts';
 import type { Change, Row } from '../store/store.ts';
 import { errorOfText, textOf } from './error.ts';
@@ -79,8 +80,8 @@ export class Keys {
   }
 
   /** The devices of the peer that the server knows. */
-  ownDevices(ids: string[]): void {
-    if (this.#keys) this.#do({ run: (keys) => keys.ownDevices(ids.join(' '), Date.now()) });
+  ownDevices(devices: readonly { id: string }[]): void {
+    if (this.#keys) this.#do({ run: (keys) => keys.ownDevices(devices.map(({ id }) => id).join(' '), Date.now()) });
   }
 
   /** Does something with the keys, those of a peer perhaps, and gives what comes of it. */
@@ -104,7 +105,7 @@ export class Keys {
     clearTimeout(this.#timer);
     this.#keys?.free();
     this.#keys = this.#rows = undefined;
-    this.#fail(new MsrError(CODE.CLOSED, 'The client was closed'), this.#tasks.splice(0));
+    fail(new MsrError(CODE.CLOSED, 'The client was closed'), this.#tasks.splice(0));
   }
 
   #do(task: Task): void {
@@ -113,14 +114,14 @@ export class Keys {
     this.#isAtWork = true;
     void this.#work().catch((error) => {
       this.#isAtWork = false;
-      this.#host.trouble(this.#fail(error, this.#tasks.splice(0)));
+      this.#broke(error, this.#tasks.splice(0));
     });
   }
 
-  #fail(cause: unknown, tasks: Task[]): MsrError {
-    const failure = cause instanceof MsrError ? cause : new MsrError(CODE.NO_DEVICE_KEYS, `The encryption module cannot be used: ${textOf(cause)}`, true, { cause });
-    for (const { failed } of tasks) failed?.(failure);
-    return failure;
+  #broke(cause: unknown, tasks: Task[]): void {
+    const failure = new MsrError(CODE.NO_DEVICE_KEYS, `The encryption module cannot be used: ${textOf(cause)}`, true, { cause });
+    fail(failure, tasks);
+    this.#host.trouble(failure);
   }
 
   async #work(): Promise<void> {
@@ -132,7 +133,7 @@ export class Keys {
         if (this.#keys) task.run(this.#keys);
       } catch (error) {
         // It fails alone: others wait for what comes after it.
-        this.#host.trouble(this.#fail(error, [task]));
+        this.#broke(error, [task]);
       }
     }
     // Once for all of them, so that what they change is kept in one write.
@@ -172,4 +173,8 @@ export class Keys {
       seed,
     );
   }
+}
+
+function fail(error: MsrError, tasks: Task[]): void {
+  for (const { failed } of tasks) failed?.(error);
 }

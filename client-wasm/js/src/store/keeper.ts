@@ -1,7 +1,8 @@
 /** Carries out what a session wants kept, one thing after the other, in the store it asked for last. */
 
 import type { Session } from 'msgsrouter-wasm';
-import { CODE, MsrError } from '../error.ts';
+import * as CODE from '../code.ts';
+import { MsrError } from '../error.ts';
 import { MemoryStores } from './memory.ts';
 import { KEYS, type Change, type Row, type Store } from './store.ts';
 
