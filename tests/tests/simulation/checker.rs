@@ -31,6 +31,8 @@ pub(crate) struct Seen {
     pub(crate) taken_back: usize,
     /// Large messages that a later one of the same sender, for others, came in front of.
     pub(crate) passed: usize,
+    /// Calls of handlers with messages that were sealed.
+    pub(crate) sealed: usize,
 }
 
 impl AddAssign for Seen {
@@ -49,6 +51,7 @@ impl AddAssign for Seen {
         self.declined += other.declined;
         self.taken_back += other.taken_back;
         self.passed += other.passed;
+        self.sealed += other.sealed;
     }
 }
 
@@ -71,6 +74,10 @@ impl World {
             let context = format!("seed {}: device {}", self.seed, device.place);
             assert_eq!(device.history.gaps, 0, "{context}: nothing was lost, so no gap may be told");
             assert_eq!(device.history.troubles, [""; 0], "{context}");
+            if let Some(keys) = &device.keys {
+                assert_eq!(keys.alarms, [""; 0], "{context}");
+                seen.sealed += device.history.calls.len();
+            }
             seen.doubled += self.check_calls(device, &context);
             self.check_order(device, &context);
             seen.passed += self.passed(device);

@@ -7,12 +7,15 @@ use msr_delivery::ConnectionId;
 use msr_protocol::{Credential, JsonText, Peer};
 
 use crate::history::{Call, History, Outcome, Sent, Text, Ticketed};
+use crate::keys::{Keys, Said, Sealed};
 
 /// What the disk is asked.
 #[derive(Debug)]
 pub(crate) enum Job {
     Restore(Credential),
     Persist(PersistTicket, Vec<Change>),
+    /// The same for the keys.
+    Keep(Option<msr_crypto::PersistTicket>, Vec<msr_crypto::Change>),
 }
 
 /// Where the socket is.
@@ -28,6 +31,7 @@ pub(crate) struct Device {
     pub(crate) settings: Settings,
     pub(crate) credential: Credential,
     pub(crate) session: Option<Session>,
+    pub(crate) keys: Option<Keys>,
     pub(crate) link: Link,
     pub(crate) disk: BTreeMap<String, Vec<u8>>,
     pub(crate) jobs: VecDeque<Job>,
@@ -52,8 +56,10 @@ pub(crate) struct Device {
 }
 
 impl Device {
-    pub(crate) fn new(place: usize, peer: u8) -> Self {
-        let peer = Peer { name: JsonText::string(&format!("peer {peer}")), ..Peer::default() };
+    pub(crate) fn new(place: usize, peer: u8, sealed: Option<Sealed>) -> Self {
+        let keys = sealed.map(|sealed| Keys::new(peer, sealed));
+        let named = || Peer { name: JsonText::string(&format!("peer {peer}")), ..Peer::default() };
+        let peer = keys.as_ref().map_or_else(named, Keys::peer);
         let credential = peer.credential();
         let settings = Settings { server: "ws://sim".to_owned(), peer, device: format!("device {place}"), autoreconnect: true };
         Self {
@@ -61,6 +67,7 @@ impl Device {
             settings,
             credential,
             session: None,
+            keys,
             link: Link::None,
             disk: BTreeMap::new(),
             jobs: VecDeque::new(),
@@ -95,11 +102,12 @@ impl Device {
     /// It dies; the write under way may have reached the disk.
     pub(crate) fn crash(&mut self, with_last_write: bool) {
         self.session = None;
-        if let Some(Job::Persist(_, changes)) = self.jobs.pop_front()
-            && with_last_write
-        {
-            self.apply(&changes);
+        match self.jobs.pop_front().filter(|_| with_last_write) {
+            Some(Job::Persist(_, changes)) => self.apply(&changes),
+            Some(Job::Keep(_, changes)) => self.keep(&changes),
+            Some(Job::Restore(_)) | None => {}
         }
+        self.keys.iter_mut().for_each(Keys::crash);
         self.history.applied_at_end.push(self.applied);
         // What was asked for and not applied never will be; counting goes on past it.
         self.applied = self.issued;
@@ -124,6 +132,15 @@ impl Device {
         }
     }
 
+    fn keep(&mut self, changes: &[msr_crypto::Change]) {
+        for change in changes {
+            match change {
+                msr_crypto::Change::Put { key, value } => drop(self.disk.insert(key.clone(), value.clone())),
+                msr_crypto::Change::Delete { key } => drop(self.disk.remove(key)),
+            }
+        }
+    }
+
     /// The disk does what it was asked first.
     pub(crate) fn disk_job(&mut self, fails: bool, entropy: u64, now_ms: i64) -> bool {
         let Some(job) = self.jobs.pop_front() else { return false };
@@ -131,7 +148,19 @@ impl Device {
             Job::Restore(credential) => {
                 let mut bytes = [self.place as u8 + 1; 32];
                 bytes[16..24].copy_from_slice(&entropy.to_le_bytes());
-                Input::Restored(Snapshot { credential, records: self.disk.clone().into_iter().collect(), entropy: bytes })
+                Input::Restored(Snapshot { credential, records: self.records(), entropy: bytes })
+            }
+            Job::Keep(ticket, changes) => {
+                // The first keys of a device are written until they are there: nobody is registered before.
+                let fails = fails && ticket.is_some();
+                if !fails {
+                    self.keep(&changes);
+                }
+                let wall_ms = self.wall_ms(now_ms);
+                let said = self.keys.as_mut().unwrap().kept(ticket, fails, &self.disk, wall_ms);
+                self.said(said, now_ms);
+                self.drain(now_ms);
+                return true;
             }
             Job::Persist(ticket, _) if fails => {
                 // What it noted is in the next write.
@@ -155,13 +184,47 @@ impl Device {
         let now = self.now(now_ms);
         if let Some(session) = &mut self.session {
             session.handle_input(input, now);
-            self.drain();
+            self.drain(now_ms);
+        }
+    }
+
+    fn wall_ms(&self, now_ms: i64) -> i64 {
+        self.now(now_ms).wall_ms as i64
+    }
+
+    /// What the session kept.
+    fn records(&self) -> Vec<(String, Vec<u8>)> {
+        self.disk.iter().filter(|(key, _)| !key.starts_with("key:")).map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+
+    /// When its keys have something to do, in the time of the world.
+    pub(crate) fn keys_due_ms(&self) -> Option<i64> {
+        self.session.as_ref()?;
+        Some(self.keys.as_ref()?.deadline_ms()? - self.wall_ms(0))
+    }
+
+    /// What the keys say.
+    fn said(&mut self, said: Vec<Said>, now_ms: i64) {
+        let now = self.now(now_ms);
+        for said in said {
+            match (said, &mut self.session) {
+                (Said::Input(input), Some(session)) => session.handle_input(input, now),
+                (Said::Input(_), None) => {}
+                (Said::Keep(ticket, changes), _) => self.jobs.push_back(Job::Keep(ticket, changes)),
+            }
         }
     }
 
     /// What is due by now.
     pub(crate) fn time_passes(&mut self, now_ms: i64) -> bool {
         let now = self.now(now_ms);
+        if self.session.is_some()
+            && let Some(keys) = &mut self.keys
+        {
+            let said = keys.time_passes(now.wall_ms as i64);
+            self.said(said, now_ms);
+            self.drain(now_ms);
+        }
         let Some(session) = &mut self.session else { return false };
         if session.poll_timeout().is_none_or(|at_ms| at_ms > now.monotonic_ms) {
             return false;
@@ -174,7 +237,7 @@ impl Device {
         }
         let still = session.poll_timeout().is_some_and(|at_ms| at_ms <= now.monotonic_ms);
         assert!(!still, "a time-out that is always due: {:?}", session.poll_timeout());
-        self.drain();
+        self.drain(now_ms);
         true
     }
 
@@ -185,14 +248,14 @@ impl Device {
         let ticket = session.send(draft, now);
         let ticketed = Ticketed { text: Some(text), is_request, outcomes: Vec::new(), noted_by: usize::MAX };
         self.history.tickets.insert((self.life, ticket.0), ticketed);
-        self.drain();
+        self.drain(now_ms);
     }
 
     pub(crate) fn cancel(&mut self, ticket: u32, now_ms: i64) {
         let now = self.now(now_ms);
         if let Some(session) = &mut self.session {
             session.cancel(msr_client::Ticket(ticket), now);
-            self.drain();
+            self.drain(now_ms);
         }
     }
 
@@ -208,7 +271,7 @@ impl Device {
         true
     }
 
-    fn drain(&mut self) {
+    fn drain(&mut self, now_ms: i64) {
         while let Some(output) = self.session.as_mut().and_then(Session::poll_output) {
             match output {
                 Output::OpenSocket { subprotocol, .. } => {
@@ -238,8 +301,17 @@ impl Device {
                 | Output::Unseal { .. }
                 | Output::Open { .. }
                 | Output::Keys(_)
-                | Output::LateHandled { .. } => panic!("nobody here has keys: {output:?}"),
-                Output::Event(event) => self.event(event),
+                | Output::LateHandled { .. } => {
+                    let wall_ms = self.wall_ms(now_ms);
+                    let said = self.keys.as_mut().expect("somebody with keys").ask(output, &self.disk, wall_ms);
+                    self.said(said, now_ms);
+                }
+                Output::Event(event) => {
+                    let wall_ms = self.wall_ms(now_ms);
+                    let said = self.keys.as_mut().map(|keys| keys.told(&event, wall_ms));
+                    self.event(event);
+                    self.said(said.unwrap_or_default(), now_ms);
+                }
             }
         }
     }

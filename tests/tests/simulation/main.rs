@@ -1,11 +1,14 @@
 //! Several devices, each a real session, at a real exchange whose store can be full and whose process can die, over a
 //! network that loses connections, with disks of their own that fail and clocks that jump: in virtual time, from a seed.
+//! Some worlds have identities by key, each device with the real machine of its keys, and seal all they send.
 //! After every run one checker looks at the whole history.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod checker;
+mod desk;
 mod device;
 mod history;
+mod keys;
 mod server;
 #[path = "../../../delivery/tests/simulation/store.rs"]
 mod store;
@@ -45,7 +48,7 @@ fn nothing_is_lost_doubled_or_out_of_order() {
     assert!(seen.handled > 0, "the simulation must have done something");
     if seeds().count() >= 50 {
         let Seen { accepted, crashes, server_crashes, refused, doubled, cancelled, replies, expired, .. } = seen;
-        let Seen { uploaded, declined, taken_back, passed, .. } = seen;
+        let Seen { uploaded, declined, taken_back, passed, sealed, .. } = seen;
         for (what, count) in [
             ("accepted", accepted),
             ("crashes", crashes),
@@ -59,6 +62,7 @@ fn nothing_is_lost_doubled_or_out_of_order() {
             ("declined", declined),
             ("taken back half-way", taken_back),
             ("passed", passed),
+            ("sealed", sealed),
         ] {
             assert!(count > 0, "{what}: never seen");
         }

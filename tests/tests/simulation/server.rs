@@ -1,13 +1,18 @@
 //! The server while it runs: the exchange, the batch on its way to the disk, and the wires of its connections.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::AddAssign;
+use std::rc::Rc;
 
 use msr_delivery::{Batch, ConnectionId, Effect, Exchange, Greeting, Now, Offered, limits};
-use msr_protocol::Code;
-use msr_protocol::v2::{Entry, Field as _, Frame, List, MessageId, Rest, Varint, frames};
+use msr_protocol::v2::flags::SEALED;
+use msr_protocol::v2::{DeviceHeader, Entry, Field as _, Frame, List, MessageId, Rest, Varint, frames};
+use msr_protocol::{Code, Credential};
 
+use crate::desk::Desk;
 use crate::history::Text;
+use crate::keys::Sealed;
 use crate::store::Store;
 
 /// What comes down a wire.
@@ -34,6 +39,7 @@ pub(crate) struct Wire {
     /// Whether it is gone for the exchange.
     is_closed: bool,
     outbox: Option<([u8; 16], u64)>,
+    peer: Option<Credential>,
     /// Nothing travels on it any more, and nobody was told.
     pub(crate) is_mute: bool,
 }
@@ -51,6 +57,9 @@ pub(crate) struct Server {
     pub(crate) wires: BTreeMap<ConnectionId, Wire>,
     large: VecDeque<Large>,
     pub(crate) fetches: VecDeque<(msr_delivery::DeviceIndex, Vec<msr_delivery::Wanted>)>,
+    desk: Rc<RefCell<Desk>>,
+    /// What sealed bodies say; `None` where nobody has keys.
+    sealed: Option<Sealed>,
     /// What every number said that came.
     pub(crate) offered: BTreeMap<MessageId, Text>,
     pub(crate) counts: Counts,
@@ -76,9 +85,11 @@ impl AddAssign for Counts {
 }
 
 impl Server {
-    pub(crate) fn new(exchange: Exchange) -> Self {
+    pub(crate) fn new(exchange: Exchange, desk: Rc<RefCell<Desk>>, sealed: Option<Sealed>) -> Self {
         Self {
             exchange,
+            desk,
+            sealed,
             writing: None,
             wires: BTreeMap::new(),
             large: VecDeque::new(),
@@ -190,7 +201,7 @@ impl Server {
                 }
             }
             Frame::Finish { upload, number } => self.finish(connection, upload.0, *number, now),
-            Frame::Void { number } => self.offer(connection, number.0, 0, 0, &[], None, b"", now),
+            Frame::Void { number } => self.offer(connection, number.0, 0, 0, &[], &[], None, b"", now),
             Frame::Ack { sequence } => self.exchange.acknowledge(connection, *sequence, now),
             Frame::Ping { time_ms } => {
                 self.write(connection, &Frame::Pong { origin_time_ms: *time_ms, receive_time_ms: now.wall_ms });
@@ -200,7 +211,19 @@ impl Server {
                 self.tell(connection, Down::Close(1000));
             }
             Frame::Find { ticket, .. } => self.write(connection, &Frame::Found { ticket: *ticket, peers: List(Vec::new()) }),
-            other => panic!("a client does not say {other:?}"),
+            keys => self.keys(connection, keys),
+        }
+    }
+
+    fn keys(&mut self, connection: ConnectionId, frame: &Frame<'_>) {
+        let wire = &self.wires[&connection];
+        let (Some(peer), Some((device, _))) = (wire.peer, wire.outbox) else { panic!("before it is registered: {frame:?}") };
+        let (answer, push) = self.desk.borrow_mut().answer(peer, device, frame);
+        self.tell(connection, Down::Message(answer));
+        let others: Vec<_> =
+            self.wires.iter().filter(|(other, wire)| **other != connection && wire.peer == Some(peer)).map(|(other, _)| *other).collect();
+        for other in others {
+            push.iter().for_each(|push| self.tell(other, Down::Message(push.clone())));
         }
     }
 
@@ -231,7 +254,8 @@ impl Server {
         match self.exchange.hello(connection, &greeting, now) {
             Ok(welcomed) => {
                 self.drain();
-                self.wires.get_mut(&connection).unwrap().outbox = Some((device, outbox_epoch));
+                let wire = self.wires.get_mut(&connection).unwrap();
+                (wire.outbox, wire.peer) = (Some((device, outbox_epoch)), Some(credential));
                 let welcome = Frame::Welcome {
                     origin_time_ms: time_ms,
                     receive_time_ms: now.wall_ms,
@@ -248,6 +272,10 @@ impl Server {
                     heartbeat_ms: Varint(10_000),
                 };
                 self.write(connection, &welcome);
+                if self.sealed.is_some() {
+                    let greeting = self.desk.borrow_mut().greeting(credential, device);
+                    self.tell(connection, Down::Message(greeting));
+                }
                 self.exchange.ready(connection);
             }
             Err(code) => {
@@ -258,8 +286,10 @@ impl Server {
     }
 
     fn send(&mut self, connection: ConnectionId, frame: &Frame<'_>, now: Now) {
-        let Frame::Send { number, flags, expire_after_ms, recipients, reply_to, payload, .. } = frame else { panic!("{frame:?}") };
-        self.offer(connection, number.0, *flags, expire_after_ms.0, &recipients.0, *reply_to, payload.0, now);
+        let Frame::Send { number, flags, expire_after_ms, recipients, device_headers, reply_to, payload, .. } = frame else {
+            panic!("{frame:?}")
+        };
+        self.offer(connection, number.0, *flags, expire_after_ms.0, &recipients.0, &device_headers.0, *reply_to, payload.0, now);
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -269,13 +299,16 @@ impl Server {
         number: u64,
         flags: u8,
         expire_after_ms: u64,
-        recipients: &[msr_protocol::Credential],
+        recipients: &[Credential],
+        device_headers: &[DeviceHeader<'_>],
         reply_to: Option<MessageId>,
         payload: &[u8],
         now: Now,
     ) {
-        if let (Some((device, outbox_epoch)), Some(text)) =
-            (self.wires[&connection].outbox, std::str::from_utf8(payload).ok().and_then(Text::read))
+        let sealed = self.sealed.as_ref().and_then(|sealed| sealed.borrow().get(payload).copied());
+        let text = sealed.or_else(|| std::str::from_utf8(payload).ok().and_then(Text::read));
+        assert!(self.sealed.is_none() || number == 0 || payload.is_empty() || flags & SEALED != 0, "in plain text");
+        if let (Some((device, outbox_epoch)), Some(text)) = (self.wires[&connection].outbox, text)
             && number > 0
         {
             let id = MessageId { device, outbox_epoch, number: Varint(number) };
@@ -283,19 +316,21 @@ impl Server {
             assert!(before.is_none_or(|before| before == text), "{id:?} was {before:?} and is {text:?}");
         }
         let live = BTreeSet::new();
+        let mut device_headers = device_headers.to_vec();
+        device_headers.sort_by_key(|header| header.device);
         let offered = Offered {
             number,
             flags,
             expire_after_ms,
             recipients: recipients.to_vec(),
-            device_headers: Vec::new(),
+            device_headers,
             reply_to,
             subject: "\"s\"",
             payload,
             live: &live,
             sayable_in_version_1: false,
         };
-        self.exchange.offer(connection, &offered, &msr_delivery::NoLists, now);
+        self.exchange.offer(connection, &offered, &*self.desk.borrow(), now);
     }
 
     /// The next piece of some large entry.

@@ -3,18 +3,25 @@
 mod clients;
 mod settling;
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use msr_client::{Content, Draft, Input, Output};
 use msr_delivery::{CommitError, ConnectionId, Fetched, Now, Wanted};
 use msr_protocol::v2::SUBPROTOCOL;
 use msr_protocol::{Credential, JsonText};
 
+use crate::desk::Desk;
 use crate::device::{Device, Link};
 use crate::history::{Outcome, Sent, Text};
+use crate::keys::Sealed;
 use crate::server::{Counts, Down, Server, Up};
 use crate::store::Store;
 
 /// Which peer each device belongs to.
 const PEERS: [u8; 5] = [1, 1, 2, 3, 3];
+/// One world of so many has keys: sealing takes ten times as long.
+const SEALED_OF: u64 = 50;
 const DAY_MS: i64 = 24 * 3_600_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +39,9 @@ pub(crate) struct World {
     now_ms: i64,
     server_skew_ms: i64,
     pub(crate) store: Store,
+    desk: Rc<RefCell<Desk>>,
+    /// Where everybody has an identity by key and seals what it sends: what that says.
+    pub(crate) sealed: Option<Sealed>,
     pub(crate) server: Option<Server>,
     /// What servers before this one were offered.
     pub(crate) offered: std::collections::BTreeMap<msr_protocol::v2::MessageId, Text>,
@@ -47,7 +57,8 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(seed: u64, faults: Faults) -> Self {
-        let devices = PEERS.iter().enumerate().map(|(place, peer)| Device::new(place, *peer)).collect();
+        let sealed = seed.is_multiple_of(SEALED_OF).then(Sealed::default);
+        let devices = PEERS.iter().enumerate().map(|(place, peer)| Device::new(place, *peer, sealed.clone())).collect();
         let mut world = Self {
             seed,
             faults,
@@ -55,6 +66,8 @@ impl World {
             now_ms: 1_000,
             server_skew_ms: 0,
             store: Store::default(),
+            desk: Rc::default(),
+            sealed,
             server: None,
             offered: Default::default(),
             devices,
@@ -275,7 +288,7 @@ impl World {
         }
         let exchange = self.store.recover(self.next_start, self.server_now());
         self.next_start += 1;
-        let mut server = Server::new(exchange);
+        let mut server = Server::new(exchange, self.desk.clone(), self.sealed.clone());
         let first = server.exchange.take_batch().expect("a start is written down");
         self.store.commit(&first);
         server.exchange.committed(Ok(()));

@@ -41,6 +41,7 @@ impl World {
                 .devices
                 .iter()
                 .filter_map(|device| Some(device.session.as_ref()?.poll_timeout()?.max(0.0).ceil() as i64 + device.born_ms));
+            let deadlines = deadlines.chain(self.devices.iter().filter_map(|device| device.keys_due_ms()));
             let next_ms = deadlines.chain(self.server.as_ref().and_then(|server| server.exchange.next_expiry_ms())).min();
             self.now_ms = next_ms.unwrap_or(self.now_ms).max(self.now_ms + 1);
             self.time_passes();
