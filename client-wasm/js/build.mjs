@@ -1,7 +1,7 @@
 // Makes the npm package in pkg/ out of what wasm-pack left in target/wasm-pack.
 //
-// There are three modules: the core, what derives account keys, and what encrypts; the last two are loaded when they are
-// needed, each with a script of its own. The WebAssembly is made small (docs/decisions/package-size.md says what each step is worth); the face is bundled with wasm-bindgen's glue, once for browsers (ESM) and once
+// There are four modules: the core, what derives keys, what is for pass phrases, and what encrypts; all but the core are loaded
+// when they are needed, each with a script of its own. The WebAssembly is made small (docs/decisions/package-size.md says what each step is worth); the face is bundled with wasm-bindgen's glue, once for browsers (ESM) and once
 // for Node (CommonJS, which `import` shares); the types are written for both kinds of module; the entry files of a few
 // lines are copied from entry/. pkg/package.json and pkg/README.md are tracked and stay as they are.
 
@@ -18,7 +18,7 @@ const HERE = import.meta.dirname;
 const ROOT = join(HERE, '../..');
 const PKG = join(ROOT, 'pkg');
 /** Each module, in its folder of target/wasm-pack. */
-const MODULES = ['core/msgsrouter', 'identity/identity', 'encryption/encryption'].map((name) => join(ROOT, 'target/wasm-pack', name));
+const MODULES = ['core/msgsrouter', 'identity/identity', 'passphrase/passphrase', 'encryption/encryption'].map((name) => join(ROOT, 'target/wasm-pack', name));
 const glueOf = (module) => `${module}.js`;
 const wasmOf = (module) => `${module}_bg.wasm`;
 const TRACKED = ['package.json', 'README.md'];
@@ -109,12 +109,13 @@ async function bundle(glues) {
     // The glue's own way to find the module, which Node does not take.
     define: { 'import.meta.url': 'undefined' },
   };
-  const [, identity, encryption] = MODULES.map(glueOf);
+  const [, identity, passphrase, encryption] = MODULES.map(glueOf);
   const scripts = [
     ['src/index.ts', 'src/node.ts', 'index.js', 'node.cjs', true],
     ['src/identity-worker.ts', 'src/identity-worker-node.ts', 'identity-worker.js', 'identity-worker.cjs', true],
     // Where its module is, is said by whoever loads it.
     [identity, identity, 'identity.js', 'identity.cjs', false, node.define],
+    [passphrase, passphrase, 'passphrase.js', 'passphrase.cjs', false],
     [encryption, encryption, 'encryption.js', 'encryption.cjs', false],
   ];
   for (const [entry, nodeEntry, script, nodeScript, isApart, define] of scripts) {
@@ -135,7 +136,7 @@ function fittingGlue(glues) {
 /** The modules that are loaded when they are needed stay in scripts of their own, beside the one that wants them. */
 function modulesApart(extension) {
   const setup = (build) => {
-    build.onResolve({ filter: /^msgsrouter-(identity|encryption)$/ }, ({ path }) => ({ path: `./${path.split('-')[1]}.${extension}`, external: true }));
+    build.onResolve({ filter: /^msgsrouter-(identity|passphrase|encryption)$/ }, ({ path }) => ({ path: `./${path.split('-')[1]}.${extension}`, external: true }));
   };
   return { name: 'modules apart', setup };
 }

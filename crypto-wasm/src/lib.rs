@@ -1,17 +1,22 @@
-//! `#[wasm_bindgen]` bindings around [`msr_crypto`], built twice: as the small module that derives account keys, and with the
-//! feature `encryption` as the one that keeps the keys of a device.
+//! `#[wasm_bindgen]` bindings around [`msr_crypto`], built three times: as the small module that derives keys, with the feature
+//! `passphrase` as the one that makes pass phrases and seals backups, and with `encryption` as the one that keeps the keys of a
+//! device.
 //!
 //! Bindings convert, delegate and convert back. Time is an argument; randomness is the page's own `crypto`.
 
 #[cfg(feature = "encryption")]
 mod encryption;
-#[cfg(not(feature = "encryption"))]
+#[cfg(not(any(feature = "encryption", feature = "passphrase")))]
 mod identity;
+#[cfg(feature = "passphrase")]
+mod passphrase;
 
 #[cfg(feature = "encryption")]
-pub use encryption::{Keys, KeysFace};
-#[cfg(not(feature = "encryption"))]
-pub use identity::{account_form, derive, open_backup, pass_phrase, seal_backup, strength};
+pub use encryption::{Keys, KeysFace, account_form};
+#[cfg(not(any(feature = "encryption", feature = "passphrase")))]
+pub use identity::{backup_key, derive};
+#[cfg(feature = "passphrase")]
+pub use passphrase::{backup_salt, open_backup, pass_phrase, seal_backup, strength};
 
 /// Half as large, compressed, as the allocator that comes with the compiler.
 #[cfg(target_arch = "wasm32")]

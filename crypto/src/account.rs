@@ -48,7 +48,7 @@ impl AccountKey {
     /// # Errors
     /// As [`StretchError`] says.
     pub fn derive(words: &Words, secret_nfc: &str) -> Result<Self, StretchError> {
-        stretch(secret_nfc, &words.salt()).map(|seed| Self::from_seed(&seed))
+        derive_seed(words, secret_nfc).map(|seed| Self::from_seed(&seed))
     }
 
     /// The key that was derived before.
@@ -106,6 +106,14 @@ impl AccountKey {
         SignedList { signature, body: &body }.write(&mut out);
         out
     }
+}
+
+/// The seed of the account key of a name, an e-mail address and a secret, for [`AccountKey::from_seed`]: as [`AccountKey::derive`].
+///
+/// # Errors
+/// As [`StretchError`] says.
+pub fn derive_seed(words: &Words, secret_nfc: &str) -> Result<Zeroizing<[u8; 32]>, StretchError> {
+    stretch(secret_nfc, &words.salt())
 }
 
 impl fmt::Debug for AccountKey {

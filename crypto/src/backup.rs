@@ -4,7 +4,6 @@
 
 use chacha20poly1305::aead::{AeadInOut as _, KeyInit as _};
 use chacha20poly1305::{Tag, XChaCha20Poly1305, XNonce};
-use msr_protocol::Code;
 use msr_protocol::v2::Field;
 use zeroize::Zeroizing;
 
@@ -22,8 +21,6 @@ const ANY_TAG: &str = "msgsrouter backup ";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.reason())]
 pub enum BackupError {
-    /// No key came of the pass phrase.
-    Stretch(#[from] StretchError),
     /// More than a backup can hold.
     TooLarge,
     /// The bytes are something else.
@@ -39,20 +36,10 @@ impl BackupError {
     #[must_use]
     pub fn reason(self) -> &'static str {
         match self {
-            Self::Stretch(error) => error.reason(),
             Self::TooLarge => "the backup is too large",
             Self::NotABackup => "not a backup",
             Self::Later => "the backup was made by a later version",
             Self::Closed => "the pass phrase does not open the backup",
-        }
-    }
-
-    /// What the page is told.
-    #[must_use]
-    pub fn code(self) -> Code {
-        match self {
-            Self::Stretch(error) => error.code(),
-            Self::TooLarge | Self::NotABackup | Self::Later | Self::Closed => Code::InvalidArgument,
         }
     }
 }
@@ -65,22 +52,54 @@ fn header(salt: &[u8; 16], nonce: &[u8; 24]) -> Vec<u8> {
     header
 }
 
-fn cipher(passphrase_nfc: &str, salt: &[u8; 16]) -> Result<XChaCha20Poly1305, StretchError> {
-    let key = stretch(passphrase_nfc, salt)?;
-    Ok(XChaCha20Poly1305::new((&*key).into()))
+/// What stands in front of what is sealed, as it is read, and the rest.
+struct Parts<'a> {
+    salt: [u8; 16],
+    nonce: [u8; 24],
+    rest: &'a [u8],
 }
 
-/// Seals `plain`. Salt and nonce are random, and new for each backup.
+fn read_parts(mut bytes: &[u8]) -> Result<Parts<'_>, BackupError> {
+    if bytes.len() > header(&[0; 16], &[0; 24]).len() + BACKUP_BYTES + MAC_BYTES {
+        return Err(BackupError::TooLarge);
+    }
+    match <&str>::read(&mut bytes) {
+        Ok(TAG) => {}
+        Ok(tag) if tag.starts_with(ANY_TAG) => return Err(BackupError::Later),
+        _ => return Err(BackupError::NotABackup),
+    }
+    let salt = Field::read(&mut bytes).map_err(|_| BackupError::NotABackup)?;
+    let nonce = Field::read(&mut bytes).map_err(|_| BackupError::NotABackup)?;
+    Ok(Parts { salt, nonce, rest: bytes })
+}
+
+/// The key under which a backup with that salt is sealed. Takes 64 MiB.
+///
+/// # Errors
+/// As [`StretchError`] says.
+pub fn backup_key(passphrase_nfc: &str, salt: &[u8; 16]) -> Result<Zeroizing<[u8; 32]>, StretchError> {
+    stretch(passphrase_nfc, salt)
+}
+
+/// The salt of a backup: what [`backup_key`] takes.
 ///
 /// # Errors
 /// As [`BackupError`] says.
-pub fn seal_backup(passphrase_nfc: &str, salt: &[u8; 16], nonce: &[u8; 24], plain: &[u8]) -> Result<Vec<u8>, BackupError> {
+pub fn backup_salt(bytes: &[u8]) -> Result<[u8; 16], BackupError> {
+    read_parts(bytes).map(|parts| parts.salt)
+}
+
+/// Seals `plain` under the [`backup_key`] of that salt. Salt and nonce are random, and new for each backup.
+///
+/// # Errors
+/// As [`BackupError`] says.
+pub fn seal_backup(key: &[u8; 32], salt: &[u8; 16], nonce: &[u8; 24], plain: &[u8]) -> Result<Vec<u8>, BackupError> {
     if plain.len() > BACKUP_BYTES {
         return Err(BackupError::TooLarge);
     }
     let mut out = header(salt, nonce);
     let mut sealed = plain.to_vec();
-    let cipher = cipher(passphrase_nfc, salt)?;
+    let cipher = XChaCha20Poly1305::new(key.into());
     let tag = cipher.encrypt_inout_detached(&XNonce::from(*nonce), &out, sealed.as_mut_slice().into());
     let tag = tag.map_err(|_| BackupError::TooLarge)?;
     out.extend_from_slice(&sealed);
@@ -88,25 +107,15 @@ pub fn seal_backup(passphrase_nfc: &str, salt: &[u8; 16], nonce: &[u8; 24], plai
     Ok(out)
 }
 
-/// Opens what [`seal_backup`] gave.
+/// Opens what [`seal_backup`] gave, with the [`backup_key`] of its [`backup_salt`].
 ///
 /// # Errors
 /// As [`BackupError`] says.
-pub fn open_backup(passphrase_nfc: &str, bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, BackupError> {
-    if bytes.len() > header(&[0; 16], &[0; 24]).len() + BACKUP_BYTES + MAC_BYTES {
-        return Err(BackupError::TooLarge);
-    }
-    let mut rest = bytes;
-    match <&str>::read(&mut rest) {
-        Ok(TAG) => {}
-        Ok(tag) if tag.starts_with(ANY_TAG) => return Err(BackupError::Later),
-        _ => return Err(BackupError::NotABackup),
-    }
-    let salt = <[u8; 16]>::read(&mut rest).map_err(|_| BackupError::NotABackup)?;
-    let nonce = <[u8; 24]>::read(&mut rest).map_err(|_| BackupError::NotABackup)?;
+pub fn open_backup(key: &[u8; 32], bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, BackupError> {
+    let Parts { salt, nonce, rest } = read_parts(bytes)?;
     let (sealed, tag) = rest.split_last_chunk::<MAC_BYTES>().ok_or(BackupError::Closed)?;
     let mut opened = Zeroizing::new(sealed.to_vec());
-    let cipher = cipher(passphrase_nfc, &salt)?;
+    let cipher = XChaCha20Poly1305::new(key.into());
     let is_open =
         cipher.decrypt_inout_detached(&XNonce::from(nonce), &header(&salt, &nonce), opened.as_mut_slice().into(), &Tag::from(*tag));
     is_open.map(|()| opened).map_err(|_| BackupError::Closed)
@@ -118,15 +127,20 @@ mod tests {
 
     const PLAIN: &[u8] = b"keys";
 
+    const KEY: [u8; 32] = [3; 32];
+
     fn sealed() -> Vec<u8> {
-        seal_backup("open sesame", &[1; 16], &[2; 24], PLAIN).unwrap()
+        seal_backup(&KEY, &[1; 16], &[2; 24], PLAIN).unwrap()
     }
 
     #[test]
     fn a_backup_opens_with_its_pass_phrase_alone() {
-        let sealed = sealed();
-        assert_eq!(open_backup("open sesame", &sealed).unwrap().as_slice(), PLAIN);
-        assert_eq!(open_backup("open Sesame", &sealed), Err(BackupError::Closed));
+        let key = |phrase, salt| *backup_key(phrase, salt).unwrap();
+        let sealed = seal_backup(&key("open sesame", &[1; 16]), &[1; 16], &[2; 24], PLAIN).unwrap();
+        let salt = backup_salt(&sealed).unwrap();
+        assert_eq!(open_backup(&key("open sesame", &salt), &sealed).unwrap().as_slice(), PLAIN);
+        assert_eq!(open_backup(&key("open Sesame", &salt), &sealed), Err(BackupError::Closed));
+        assert_eq!(open_backup(&key("open sesame", &[0; 16]), &sealed), Err(BackupError::Closed));
         assert_eq!(sealed.len(), 20 + 16 + 24 + PLAIN.len() + 16);
     }
 
@@ -136,23 +150,23 @@ mod tests {
 
         let header = header(&[1; 16], &[2; 24]);
         let payload = Payload { msg: PLAIN, aad: &header };
-        let whole = cipher("open sesame", &[1; 16]).unwrap().encrypt(&XNonce::from([2; 24]), payload).unwrap();
+        let whole = XChaCha20Poly1305::new(&KEY.into()).encrypt(&XNonce::from([2; 24]), payload).unwrap();
         assert_eq!(sealed(), [header, whole].concat());
     }
 
     #[test]
     fn changed_bytes_do_not_open() {
         let sealed = sealed();
-        // One byte of each part: every try takes a whole Argon2id.
-        for place in [20, 36, 60, sealed.len() - 1] {
+        for place in 20..sealed.len() {
             let mut changed = sealed.clone();
             changed[place] ^= 1;
-            assert_eq!(open_backup("open sesame", &changed), Err(BackupError::Closed), "{place}");
+            assert_eq!(open_backup(&KEY, &changed), Err(BackupError::Closed), "{place}");
         }
         for place in 1..18 {
             let mut changed = sealed.clone();
             changed[place] ^= 1;
-            assert_eq!(open_backup("open sesame", &changed), Err(BackupError::NotABackup), "{place}");
+            assert_eq!(open_backup(&KEY, &changed), Err(BackupError::NotABackup), "{place}");
+            assert_eq!(backup_salt(&changed), Err(BackupError::NotABackup), "{place}");
         }
     }
 
@@ -160,10 +174,10 @@ mod tests {
     fn cut_bytes_do_not_open() {
         let sealed = sealed();
         for length in 0..60 {
-            assert_eq!(open_backup("open sesame", &sealed[..length]), Err(BackupError::NotABackup), "{length}");
+            assert_eq!(open_backup(&KEY, &sealed[..length]), Err(BackupError::NotABackup), "{length}");
         }
-        for length in [60, sealed.len() - 1] {
-            assert_eq!(open_backup("open sesame", &sealed[..length]), Err(BackupError::Closed), "{length}");
+        for length in 60..sealed.len() {
+            assert_eq!(open_backup(&KEY, &sealed[..length]), Err(BackupError::Closed), "{length}");
         }
     }
 
@@ -171,12 +185,13 @@ mod tests {
     fn later_versions_are_told_apart() {
         let mut later = sealed();
         later[19] = b'2';
-        assert_eq!(open_backup("open sesame", &later), Err(BackupError::Later));
+        assert_eq!(open_backup(&KEY, &later), Err(BackupError::Later));
+        assert_eq!(backup_salt(&later), Err(BackupError::Later));
     }
 
     #[test]
     fn sizes_are_bounded() {
         let plain = vec![0; BACKUP_BYTES + 1];
-        assert_eq!(seal_backup("", &[0; 16], &[0; 24], &plain), Err(BackupError::TooLarge));
+        assert_eq!(seal_backup(&KEY, &[0; 16], &[0; 24], &plain), Err(BackupError::TooLarge));
     }
 }

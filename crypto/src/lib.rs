@@ -24,8 +24,8 @@ mod safety;
 mod stretch;
 mod verify;
 
-pub use account::{AccountKey, Words};
-pub use backup::{BackupError, open_backup, seal_backup};
+pub use account::{AccountKey, Words, derive_seed};
+pub use backup::{BackupError, backup_key, backup_salt, open_backup, seal_backup};
 pub use device::{DamagedDevice, DeviceKey, OwnDevice};
 pub use key::{PublicKey, account_key_of};
 pub use list::{DeviceList, ListError, NextListError, read_list};

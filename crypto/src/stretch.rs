@@ -3,7 +3,6 @@
 //! Other parameters would give another key, so another peer: these are fixed for ever.
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
-use msr_protocol::Code;
 use zeroize::{Zeroize, Zeroizing};
 
 /// In KiB, which is in [`Block`]s.
@@ -28,15 +27,6 @@ impl StretchError {
         match self {
             Self::Memory => "64 MiB of memory are needed for a moment",
             Self::Length => "the secret is too long",
-        }
-    }
-
-    /// What the page is told.
-    #[must_use]
-    pub fn code(self) -> Code {
-        match self {
-            Self::Memory => Code::NoDeviceKeys,
-            Self::Length => Code::InvalidArgument,
         }
     }
 }

@@ -12,7 +12,7 @@ import { install } from './support/install.mjs';
 
 const folder = install({ ws: false });
 const inside = join(folder, 'node_modules/msgsrouter');
-const MODULES = ['encryption_bg.wasm', 'identity_bg.wasm', 'msgsrouter_bg.wasm'];
+const MODULES = ['encryption_bg.wasm', 'identity_bg.wasm', 'msgsrouter_bg.wasm', 'passphrase_bg.wasm'];
 for (const name of ['page.js', 'page-esbuild.js']) copyFileSync(join(import.meta.dirname, 'samples', name), join(folder, name));
 writeFileSync(join(folder, 'index.html'), '<!doctype html><title>page</title><script type="module" src="./page.js"></script>');
 
@@ -55,7 +55,7 @@ async function runs(out, { hasWorker = true } = {}) {
     Object.assign(globalThis, kept);
   }
   const which = asked.map((name) => MODULES.find((module) => bytes.get(name).equals(readFileSync(join(inside, module)))));
-  assert.deepEqual(which, ['msgsrouter_bg.wasm', 'identity_bg.wasm']);
+  assert.deepEqual(which, ['msgsrouter_bg.wasm', 'passphrase_bg.wasm']);
   assert.equal(page.title, '3ccb7d82bb030d0c902bfac1b6d4eb96 0 true key');
 }
 

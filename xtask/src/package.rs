@@ -34,6 +34,7 @@ struct Module {
 const MODULES: &[Module] = &[
     Module { krate: "client-wasm", name: "msgsrouter", folder: "core", features: &[] },
     Module { krate: "crypto-wasm", name: "identity", folder: "identity", features: &[] },
+    Module { krate: "crypto-wasm", name: "passphrase", folder: "passphrase", features: &["--features", "passphrase"] },
     Module { krate: "crypto-wasm", name: "encryption", folder: "encryption", features: &["--features", "encryption"] },
 ];
 

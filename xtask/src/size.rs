@@ -16,6 +16,7 @@ struct Part {
 const PARTS: &[Part] = &[
     Part { what: "every page", files: &["index.js", "msgsrouter_bg.wasm"], budget_gzip_bytes: 96_000 },
     Part { what: "to derive a key", files: &["identity-worker.js", "identity.js", "identity_bg.wasm"], budget_gzip_bytes: 29_700 },
+    Part { what: "for pass phrases", files: &["passphrase.js", "passphrase_bg.wasm"], budget_gzip_bytes: 14_800 },
     Part { what: "to encrypt", files: &["encryption.js", "encryption_bg.wasm"], budget_gzip_bytes: 160_000 },
 ];
 

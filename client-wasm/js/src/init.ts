@@ -14,6 +14,8 @@ export interface ModuleSources {
   core?: ModuleSource;
   /** `identity_bg.wasm` */
   identity?: ModuleSource;
+  /** `passphrase_bg.wasm` */
+  passphrase?: ModuleSource;
   /** `encryption_bg.wasm` */
   encryption?: ModuleSource;
   /** The script `identity-worker.js`. */

@@ -5,9 +5,9 @@ import { Configured } from './configured.ts';
 import { deferred, type Deferred } from './deferred.ts';
 import { MsrError, invalid } from './error.ts';
 import { init } from './init.ts';
-import { apart } from './keys/apart.ts';
+import { opened, random, sealed } from './keys/backup.ts';
 import type { KeyEvent, Keys } from './keys/keys.ts';
-import { identityModule } from './modules.ts';
+import { passphraseModule } from './modules.ts';
 import { plainSecret } from './secret.ts';
 import { bytesOf, isBytes, string } from './spell.ts';
 import type { Stores } from './store/store.ts';
@@ -15,7 +15,6 @@ import { isLoaded } from './wasm.ts';
 
 const CREDENTIAL = /^[0-9a-f]{32}$/;
 const ENTROPY_BYTES = 16;
-const BACKUP_ENTROPY_BYTES = 40;
 
 /** A device of a peer, as its account signed it. */
 export interface PeerDevice {
@@ -49,7 +48,7 @@ export interface SafetyNumber {
 
 /** Bits of guessing that a secret takes, roughly: below 40 somebody guesses it, from 70 on nobody does. */
 export async function secretStrength(secret: string): Promise<number> {
-  return (await identityModule()).strength(plainSecret(secret).normalize('NFC'));
+  return (await passphraseModule()).strength(plainSecret(secret).normalize('NFC'));
 }
 
 /** A client as far as keys go. */
@@ -147,7 +146,7 @@ export abstract class Keyed extends Configured {
   async exportKeys(passphrase: string): Promise<Uint8Array> {
     const phrase = plainSecret(passphrase).normalize('NFC');
     const plain = await (await this.keys()).act((keys) => keys.exportKeys());
-    return (await apart({ kind: 'seal', phrase, entropy: crypto.getRandomValues(new Uint8Array(BACKUP_ENTROPY_BYTES)), plain })).bytes;
+    return sealed(phrase, plain);
   }
 
   /** Takes over what `exportKeys` gave, where it is newer than what this device knows. */
@@ -155,13 +154,13 @@ export abstract class Keyed extends Configured {
     if (!isBytes(backup)) throw invalid('backup must be bytes');
     const phrase = plainSecret(passphrase).normalize('NFC');
     const keys = await this.keys();
-    const { bytes } = await apart({ kind: 'open', phrase, backup: bytesOf(backup) });
-    await keys.act((keys, now) => keys.importKeys(bytes, now));
+    const plain = await opened(phrase, bytesOf(backup));
+    await keys.act((keys, now) => keys.importKeys(plain, now));
   }
 
   /** A new pass phrase that nobody guesses, to be written down. */
   async generateSecret(): Promise<string> {
-    return (await identityModule()).passPhrase(crypto.getRandomValues(new Uint8Array(ENTROPY_BYTES)));
+    return (await passphraseModule()).passPhrase(random(ENTROPY_BYTES));
   }
 
   /** What the keys say. @internal */

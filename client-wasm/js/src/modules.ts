@@ -1,12 +1,14 @@
-/** The parts of the package that are loaded when they are needed first: deriving keys, and encrypting. */
+/** The parts of the package that are loaded when they are needed first: deriving keys, pass phrases and backups, and encrypting. */
 
 import type * as Encryption from 'msgsrouter-encryption';
 import type * as Identity from 'msgsrouter-identity';
-import { loadEncryption, loadIdentity } from '#host';
+import type * as Passphrase from 'msgsrouter-passphrase';
+import { loadEncryption, loadIdentity, loadPassphrase } from '#host';
 import type { ModuleSources } from './init.ts';
 
 const sources: ModuleSources = {};
 let identity: Promise<typeof Identity> | undefined;
+let passphrase: Promise<typeof Passphrase> | undefined;
 let encryption: Promise<typeof Encryption> | undefined;
 
 /** Takes over where parts come from that are not loaded yet. */
@@ -19,11 +21,18 @@ export function sourceOf<Part extends keyof ModuleSources>(part: Part): ModuleSo
   return sources[part];
 }
 
-/** Derives account keys, makes pass phrases. */
+/** Derives keys from words. */
 export function identityModule(): Promise<typeof Identity> {
   identity ??= loadIdentity(sources.identity);
   identity.catch(() => (identity = undefined));
   return identity;
+}
+
+/** Makes pass phrases, says what secrets are worth, seals backups. */
+export function passphraseModule(): Promise<typeof Passphrase> {
+  passphrase ??= loadPassphrase(sources.passphrase);
+  passphrase.catch(() => (passphrase = undefined));
+  return passphrase;
 }
 
 /** Keeps the keys of devices, seals and opens. */

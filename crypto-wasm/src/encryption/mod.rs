@@ -1,5 +1,6 @@
 //! The keys of one device, as the page holds them.
 
+mod account;
 mod convert;
 mod device;
 mod face;
@@ -7,5 +8,6 @@ mod keys;
 mod news;
 mod qr;
 
+pub use account::account_form;
 pub use face::KeysFace;
 pub use keys::Keys;

@@ -5,7 +5,7 @@ use msr_protocol::v2::{Field, List, ListedDevices, connection_text, enrolment_te
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{Identity, check_qr, open_backup, pass_phrase, qr_text, read_list, safety_number, seal_backup, verify_prekey, verify_proof};
+use crate::{Identity, backup_key, backup_salt, check_qr, open_backup, pass_phrase, qr_text, read_list, safety_number, seal_backup, verify_prekey, verify_proof};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/identity.json");
 
@@ -112,8 +112,10 @@ fn safety(one: &Peer, other: &Peer) -> Value {
 
 fn backup() -> Value {
     let (passphrase, salt, nonce, plain) = ("pässwörd", [0x5a; 16], [0x6b; 24], b"what is kept".as_slice());
-    let sealed = seal_backup(passphrase, &salt, &nonce, plain).unwrap();
-    assert_eq!(open_backup(passphrase, &sealed).unwrap().as_slice(), plain);
+    let key = backup_key(passphrase, &salt).unwrap();
+    let sealed = seal_backup(&key, &salt, &nonce, plain).unwrap();
+    assert_eq!(backup_salt(&sealed), Ok(salt));
+    assert_eq!(open_backup(&key, &sealed).unwrap().as_slice(), plain);
     json!({
         "passphrase": passphrase, "salt": hex::encode(salt), "nonce": hex::encode(nonce),
         "plain": hex::encode(plain), "sealed": hex::encode(sealed),

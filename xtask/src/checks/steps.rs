@@ -56,7 +56,12 @@ pub(super) const STEPS: &[Step] = &[
         needs: &[Need::Lints, Need::Package],
         after: &[],
         run: |checkout, _| {
-            let modules: [&[&str]; 3] = [&["msgsrouter"], &["msgsrouter-keys"], &["msgsrouter-keys", "--features", "encryption"]];
+            let modules: [&[&str]; 4] = [
+                &["msgsrouter"],
+                &["msgsrouter-keys"],
+                &["msgsrouter-keys", "--features", "passphrase"],
+                &["msgsrouter-keys", "--features", "encryption"],
+            ];
             modules.iter().try_for_each(|module| {
                 let mut clippy = checkout.cargo_locked(&["clippy", "--all-targets"]);
                 process::run(clippy.arg("--package").args(*module).args(["--target", "wasm32-unknown-unknown", "--", "--deny", "warnings"]))

@@ -2,10 +2,11 @@
 
 import type * as Encryption from 'msgsrouter-encryption';
 import type * as Identity from 'msgsrouter-identity';
+import type * as Passphrase from 'msgsrouter-passphrase';
 import load from 'msgsrouter-wasm';
 import { invalid } from '../error.ts';
 import type { ModuleSource } from '../init.ts';
-import type { Job, Outcome } from '../keys/job.ts';
+import type { Job } from '../keys/job.ts';
 import { sourceOf } from '../modules.ts';
 import { IndexedDbStores } from '../store/indexed-db.ts';
 import { MemoryStores } from '../store/memory.ts';
@@ -23,6 +24,13 @@ export async function loadIdentity(source?: ModuleSource): Promise<typeof Identi
   return bindings;
 }
 
+/** Loads what makes pass phrases, and seals under them. */
+export async function loadPassphrase(source?: ModuleSource): Promise<typeof Passphrase> {
+  const bindings = await import('msgsrouter-passphrase');
+  await bindings.default(from(source));
+  return bindings;
+}
+
 /** Loads what encrypts. */
 export async function loadEncryption(source?: ModuleSource): Promise<typeof Encryption> {
   const bindings = await import('msgsrouter-encryption');
@@ -36,7 +44,7 @@ function identityAddress(): URL {
 }
 
 /** Does a job in a worker; rejects where none can be had. */
-export async function inWorker(job: Job): Promise<Outcome> {
+export async function inWorker(job: Job): Promise<Uint8Array> {
   const [script, given] = [sourceOf('worker'), sourceOf('identity') ?? identityAddress()];
   const source = given instanceof URL ? given.href : given;
   // As bundlers want to read it.

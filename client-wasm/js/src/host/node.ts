@@ -2,6 +2,7 @@
 
 import type * as Encryption from 'msgsrouter-encryption';
 import type * as Identity from 'msgsrouter-identity';
+import type * as Passphrase from 'msgsrouter-passphrase';
 import load, { initSync } from 'msgsrouter-wasm';
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -9,7 +10,7 @@ import { join, resolve } from 'node:path';
 import { env } from 'node:process';
 import { Worker } from 'node:worker_threads';
 import type { ModuleSource } from '../init.ts';
-import type { Job, Outcome } from '../keys/job.ts';
+import type { Job } from '../keys/job.ts';
 import { isBytes } from '../spell.ts';
 import { MemoryStores } from '../store/memory.ts';
 import type { Stores } from '../store/store.ts';
@@ -39,6 +40,13 @@ export async function loadIdentity(source?: ModuleSource): Promise<typeof Identi
   return bindings;
 }
 
+/** Loads what makes pass phrases, and seals under them. */
+export async function loadPassphrase(source?: ModuleSource): Promise<typeof Passphrase> {
+  const bindings = await import('msgsrouter-passphrase');
+  bindings.initSync({ module: await compiled(source, 'passphrase') });
+  return bindings;
+}
+
 /** Loads what encrypts. */
 export async function loadEncryption(source?: ModuleSource): Promise<typeof Encryption> {
   const bindings = await import('msgsrouter-encryption');
@@ -47,7 +55,7 @@ export async function loadEncryption(source?: ModuleSource): Promise<typeof Encr
 }
 
 /** Does a job in a worker; rejects where none can be had. */
-export async function inWorker(job: Job): Promise<Outcome> {
+export async function inWorker(job: Job): Promise<Uint8Array | undefined> {
   const worker = new Worker(`${__dirname}/identity-worker.cjs`, { workerData: job });
   try {
     return await new Promise((resolve, reject) => {
