@@ -9,9 +9,9 @@ import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { gzipSync } from 'node:zlib';
 import binaryen from 'binaryen';
 import { build } from 'esbuild';
+import { namedByLikeness } from './order.mjs';
 import { shrink } from './shrink.mjs';
 
 const HERE = import.meta.dirname;
@@ -82,16 +82,20 @@ function optimise(built) {
   module.optimize();
   // What the first round made of the code shows the second one a little more.
   module.optimize();
-  const byUse = module.emitBinary();
-  // What has one name, of one generic, is alike, and compresses better side by side: where there is enough of it.
-  module.runPasses(['reorder-functions-by-name']);
-  const byName = module.emitBinary();
+  // How data is aligned is a hint to the engine that none of them takes, and differs between what is alike.
+  module.runPasses(['dealign']);
+  const optimised = module.emitBinary();
   module.dispose();
-  return gzipped(byName) < gzipped(byUse) ? byName : byUse;
+  return reordered(optimised);
 }
 
-function gzipped(bytes) {
-  return gzipSync(bytes, { level: 9 }).length;
+function reordered(optimised) {
+  const module = binaryen.readBinary(namedByLikeness(Buffer.from(optimised)));
+  module.setFeatures(WASM_FEATURES);
+  module.runPasses(['reorder-functions-by-name']);
+  const ordered = module.emitBinary();
+  module.dispose();
+  return ordered;
 }
 
 async function bundle(glues) {

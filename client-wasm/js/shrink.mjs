@@ -1,8 +1,8 @@
 // What is left in a module after optimising, and nobody needs: long names for what it and its glue give each other, the places
 // in the sources that its panics would tell, notes on how it was made.
 
-/** The sections of a WebAssembly module that are looked into. */
-const SECTION = { custom: 0, imports: 2, exports: 7, data: 11 };
+import { Reader, SECTION, leb, sectionsOf, text } from './sections.mjs';
+
 /** What an import is; wasm-bindgen's modules import functions alone. */
 const FUNCTION = 0;
 /** What the module imports from, as the glue calls it. */
@@ -33,14 +33,6 @@ export function shrink(module, glue) {
     .replace(/"\.\/\w+_bg\.js"(?=: import0)/, GLUE);
   if (missing.size > 0) throw new Error(`the glue has no ${[...missing].join(', ')}`);
   return { module: Buffer.concat([head, ...rest]), glue: fitting };
-}
-
-function* sectionsOf(module) {
-  const reader = new Reader(module, 8);
-  while (!reader.isAtEnd()) {
-    const id = reader.byte();
-    yield { id, body: reader.bytes(reader.number()) };
-  }
 }
 
 function renameImports(body, rename) {
@@ -105,50 +97,4 @@ function short(index) {
   const letters = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ';
   const last = letters[index % letters.length];
   return index < letters.length ? last : short(Math.floor(index / letters.length) - 1) + last;
-}
-
-/** Unsigned LEB128. */
-function leb(number) {
-  const bytes = [];
-  for (; number >= 0x80; number >>>= 7) bytes.push((number & 0x7f) | 0x80);
-  return Uint8Array.of(...bytes, number);
-}
-
-function text(value) {
-  return Buffer.concat([leb(value.length), Buffer.from(value)]);
-}
-
-class Reader {
-  #bytes;
-  #at;
-
-  constructor(bytes, at = 0) {
-    [this.#bytes, this.#at] = [bytes, at];
-  }
-
-  isAtEnd() {
-    return this.#at >= this.#bytes.length;
-  }
-
-  byte() {
-    return this.#bytes[this.#at++];
-  }
-
-  number() {
-    let [value, shift, byte] = [0, 0, 0];
-    do {
-      byte = this.byte();
-      value |= (byte & 0x7f) << shift;
-      shift += 7;
-    } while (byte & 0x80);
-    return value;
-  }
-
-  bytes(length) {
-    return this.#bytes.subarray(this.#at, (this.#at += length));
-  }
-
-  text() {
-    return Buffer.from(this.bytes(this.number())).toString();
-  }
 }
