@@ -1,6 +1,8 @@
 // What is left in a module after optimising, and nobody needs: long names for what it and its glue give each other, the places
-// in the sources that its panics would tell, notes on how it was made.
+// in the sources that its panics would tell, notes on how it was made; and of the glue the better part of its loader.
 
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Reader, SECTION, leb, sectionsOf, text } from './sections.mjs';
 
 /** What an import is; wasm-bindgen's modules import functions alone. */
@@ -12,6 +14,10 @@ const GLUE = 'a';
 const IMPORTED = /^ {8}(__wb\w+): function\([^]*?^ {8}\}(?:, arguments\); \})?,\n/gm;
 /** Something of the module that the glue uses, with its name. */
 const EXPORTED = /(?<=\bwasm\.)\w+/g;
+
+/** The glue's own loader, and the name of the file that it loads. */
+const LOADER = /^let wasmModule, wasmInstance, wasm;$[^]*new URL\('(\w+\.wasm)'[^]*$/m;
+const OUR_LOADER = readFileSync(join(import.meta.dirname, 'loader.js'), 'utf8');
 
 /** The module, smaller, and the glue that fits it. */
 export function shrink(module, glue) {
@@ -27,7 +33,9 @@ export function shrink(module, glue) {
   const rest = sections.flatMap(({ id, body }) => [Uint8Array.of(id), leb(body.length), body]);
   const missing = new Set(imports.keys());
   const renameImported = (whole, name) => (missing.delete(name) ? whole.replace(name, imports.get(name)) : '');
+  if (!LOADER.test(glue)) throw new Error('the glue has another loader');
   const fitting = glue
+    .replace(LOADER, (_, file) => OUR_LOADER.replace('MODULE', file))
     .replace(IMPORTED, renameImported)
     .replace(EXPORTED, (name) => exports.get(name) ?? name)
     .replace(/"\.\/\w+_bg\.js"(?=: import0)/, GLUE);
