@@ -1,8 +1,9 @@
-// What is left in a module after optimising, and nobody needs: long names for what it and its glue give each other, the places
-// in the sources that its panics would tell, notes on how it was made; and of the glue the better part of its loader.
+// What is left in a module after optimising, and nobody needs: long names for what it and its glue give each other, what its
+// panics would say, with the places in the sources, notes on how it was made; and of the glue the better part of its loader.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { clearTexts } from './panic-texts.mjs';
 import { Reader, SECTION, leb, sectionsOf, text } from './sections.mjs';
 
 /** What an import is; wasm-bindgen's modules import functions alone. */
@@ -27,7 +28,10 @@ export function shrink(module, glue) {
   for (const section of sections) {
     if (section.id === SECTION.imports) section.body = renameImports(section.body, shorten(imports));
     if (section.id === SECTION.exports) section.body = renameExports(section.body, shorten(exports));
-    if (section.id === SECTION.data) clearPlaces(section.body);
+    if (section.id === SECTION.data) {
+      clearPlaces(section.body);
+      for (const { bytes } of segmentsOf(section.body)) clearTexts(bytes);
+    }
   }
   const head = module.subarray(0, 8);
   const rest = sections.flatMap(({ id, body }) => [Uint8Array.of(id), leb(body.length), body]);
