@@ -1,7 +1,7 @@
 /** The client: settings in, messages out. Everything it decides is decided in the session behind it. */
 
 import type { Face, Incoming, Session } from 'msgsrouter-wasm';
-import { keepRunning, openSocket, storesOf, whyNoSocket } from '#host';
+import { keepRunning, openSocket, whyNoSocket } from '#host';
 import { deferred, type Deferred } from './deferred.ts';
 import { Delivery } from './delivery.ts';
 import { draftOf, encryption, type Draft } from './draft.ts';
@@ -23,15 +23,11 @@ import type { Receipt, RequestOptions, SendOptions } from './receipt.ts';
 import { Sendings, take } from './sending.ts';
 import { checked, string } from './spell.ts';
 import { Keeper } from './store/keeper.ts';
-import type { Stores } from './store/store.ts';
 import { onWake } from './wake.ts';
 import { wasm } from './wasm.ts';
 
 /** The WebSocket close code of a connection that its own page closed (RFC 6455, 7.4.1). */
 const NORMAL_CLOSE = 1000;
-
-/** How long `bye()` waits until this device is off the list of its peer. */
-const LEAVE_MS = 2_000;
 
 /** How long `request` waits for the answer. */
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -60,8 +56,6 @@ export class Client extends Keyed {
   #leaving: Promise<void> | undefined;
   #stopRunning: (() => void) | undefined;
   #stopWaking: (() => void) | undefined;
-  #storage = 'auto';
-  #stores: Stores | undefined;
   #keeper: Keeper;
   #keys: Keys;
   #leftovers: Leftovers;
@@ -102,20 +96,6 @@ export class Client extends Keyed {
     const client = new Client();
     client.settings.beOriginal();
     return client;
-  }
-
-  /**
-   * Where messages are kept that wait to be sent, and what was handled: `'auto'`, on disk (a browser's IndexedDB; in Node
-   * the folder that the environment names as MSGSROUTER_STORAGE, or `~/.msgsrouter`); `'memory'`; in Node a path as well.
-   * Set it before the client is used.
-   */
-  get storage(): string {
-    return this.#storage;
-  }
-  set storage(storage: string) {
-    if (this.#session) throw invalid('storage is set before the client is used');
-    this.#stores = storesOf(string('storage', storage));
-    this.#storage = storage;
   }
 
   /** One of `STATE`. */
@@ -184,9 +164,10 @@ export class Client extends Keyed {
    * its peer first, which takes a moment, where nobody needs it there any more.
    */
   bye(): void {
-    const device = this.#deviceToLeave();
+    const isDone = this.#isRegistered && this.#sendings.isSettled && this.outbox + this.#deliveries === 0;
+    const device = isDone && this.#keeper.isInMemory ? this.deviceToLeave(this.#devices, this.#sendings.hasSent) : undefined;
     if (device === undefined) this.#end((session) => session.bye());
-    else this.#leaving ??= this.#leave(device);
+    else this.#leaving ??= this.leave(device).then(() => this.#left(device));
   }
 
   /**
@@ -284,9 +265,8 @@ export class Client extends Keyed {
   }
 
   /** @internal */
-  protected override stores(): Stores {
-    this.#stores ??= storesOf(this.#storage);
-    return this.#stores;
+  protected override get isUsed(): boolean {
+    return this.#session !== undefined;
   }
 
   protected override configured(): void {
@@ -332,26 +312,9 @@ export class Client extends Keyed {
     });
   }
 
-  /**
-   * This device, if it is one that is never seen again: then there is another one to whom messages for the peer go. As long
-   * as somebody may still have to read what it sent, it stays on the list, for whoever reads looks it up there.
-   */
-  #deviceToLeave(): string | undefined {
-    const isPassing = this.#keeper.isInMemory && this.#isRegistered && this.settings.seed;
-    const isDone = this.#sendings.isSettled && this.outbox + this.#deliveries === 0;
-    const areServed = this.#devices.length > 1 && (!this.#sendings.hasSent || this.#devices.every(({ online }) => online));
-    return isPassing && isDone && areServed ? this.#devices.find(({ isThis }) => isThis)?.id : undefined;
-  }
-
-  async #leave(device: string): Promise<void> {
-    const left = deferred<void>();
-    const timer = setTimeout(left.resolve, LEAVE_MS);
-    this.leave(device).then(left.resolve, left.resolve);
-    await left.promise;
-    clearTimeout(timer);
+  #left(device: string): void {
     // It may have been closed meanwhile.
-    if (!this.#leaving) return;
-    this.#end((session) => {
+    if (this.#leaving) this.#end((session) => {
       if (this.state === STATE.REGISTERED) session.retire(device);
       session.bye();
     });
@@ -465,10 +428,7 @@ export class Client extends Keyed {
       gap: later(() => this.emit('gap', null)),
       devices: (devices) => {
         this.#keys.ownDevices(devices);
-        this.#later.add(() => {
-          this.#devices = Object.freeze(devices);
-          this.emit('devices', devices);
-        });
+        this.#later.add(() => this.emit('devices', (this.#devices = Object.freeze(devices))));
       },
       found: later((ticket, peers) => take(this.#finding, ticket)?.resolve(JSON.parse(peers))),
       notFound: later((ticket, failure) => take(this.#finding, ticket)?.reject(errorOf(failure))),

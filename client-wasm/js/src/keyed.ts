@@ -1,9 +1,11 @@
 /** What a client does with keys: who it is, whom it trusts, which devices are its own. */
 
 import type * as Encryption from 'msgsrouter-encryption';
+import { storesOf } from '#host';
 import { Configured } from './configured.ts';
 import { deferred, type Deferred } from './deferred.ts';
 import { MsrError, invalid } from './error.ts';
+import type { Device } from './events.ts';
 import { init } from './init.ts';
 import { opened, random, sealed } from './keys/backup.ts';
 import type { KeyEvent, Keys } from './keys/keys.ts';
@@ -14,6 +16,8 @@ import type { Stores } from './store/store.ts';
 import { isLoaded } from './wasm.ts';
 
 const CREDENTIAL = /^[0-9a-f]{32}$/;
+/** How long is waited until a device that leaves is off the list. */
+const LEAVE_MS = 2_000;
 const ENTROPY_BYTES = 16;
 
 /** A device of a peer, as its account signed it. */
@@ -57,11 +61,33 @@ export abstract class Keyed extends Configured {
   #revoking = new Map<string, Deferred<void>>();
 
   #preparing: Promise<void> | undefined;
+  #storage = 'auto';
+  #stores: Stores | undefined;
 
   /** The keys of this device. @internal */
   protected abstract keys(): Promise<Keys>;
+  /** Whether there is a session. @internal */
+  protected abstract get isUsed(): boolean;
+
+  /**
+   * Where messages are kept that wait to be sent, and what was handled: `'auto'`, on disk (a browser's IndexedDB; in Node
+   * the folder that the environment names as MSGSROUTER_STORAGE, or `~/.msgsrouter`); `'memory'`; in Node a path as well.
+   * Set it before the client is used.
+   */
+  get storage(): string {
+    return this.#storage;
+  }
+  set storage(storage: string) {
+    if (this.isUsed) throw invalid('storage is set before the client is used');
+    this.#stores = storesOf(string('storage', storage));
+    this.#storage = storage;
+  }
+
   /** Where records are kept. @internal */
-  protected abstract stores(): Stores;
+  protected stores(): Stores {
+    this.#stores ??= storesOf(this.#storage);
+    return this.#stores;
+  }
 
   /** Whether the client knows who it is. @internal */
   protected get isReady(): boolean {
@@ -134,9 +160,22 @@ export abstract class Keyed extends Configured {
     return this.#takeOff(device, (keys, now) => keys.revoke(device, now));
   }
 
-  /** Takes this device off the list of this peer: its keys are about to be no more. @internal */
-  protected leave(device: string): Promise<void> {
-    return this.#takeOff(device, (keys, now) => keys.leave(now));
+  /**
+   * This device, if it is to leave: where there is another one, to whom messages for the peer go. As long as somebody may still
+   * have to read what it sent, it stays on the list, for whoever reads looks it up there. @internal
+   */
+  protected deviceToLeave(devices: readonly Device[], hasSent: boolean): string | undefined {
+    const areServed = devices.length > 1 && (!hasSent || devices.every(({ online }) => online));
+    return areServed && this.settings.seed ? devices.find(({ isThis }) => isThis)?.id : undefined;
+  }
+
+  /** Takes this device off the list of this peer, or gives that up: its keys are about to be no more. @internal */
+  protected async leave(device: string): Promise<void> {
+    const { promise, resolve } = deferred<void>();
+    const timer = setTimeout(resolve, LEAVE_MS);
+    this.#takeOff(device, (keys, now) => keys.leave(now)).then(resolve, resolve);
+    await promise;
+    clearTimeout(timer);
   }
 
   /**
