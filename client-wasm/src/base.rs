@@ -1,8 +1,19 @@
-//! The hashes of version 1, for the page's `Peer` and `Message`. Arguments are JSON texts as the page's own
-//! `JSON.stringify` spells them: lone surrogates survive there as escapes.
+//! The hashes of version 1, for the page's `Peer` and `Message`.
 
 use msr_protocol::{JsonText, Message, MessageB, Peer};
 use wasm_bindgen::prelude::*;
+
+/// What [`hash`] hashes; client-wasm/js/src/hash.ts has the same numbers.
+pub mod hashed {
+    /// A peer of dialect A: name, email, secret.
+    pub const PEER: u8 = 0;
+    /// A peer of dialect B: name, contact, secret.
+    pub const PEER_B: u8 = 1;
+    /// A message of dialect A: to, from, subject, timestamp, content.
+    pub const MESSAGE: u8 = 2;
+    /// A message of dialect B: the same, signature, sessid.
+    pub const MESSAGE_B: u8 = 3;
+}
 
 /// What stands in `secret` on the wire: the MD5 of a plain secret, which must be well-formed text.
 #[wasm_bindgen(js_name = hashSecret)]
@@ -11,50 +22,21 @@ pub fn hash_secret(plain: &str) -> String {
     msr_protocol::hash_secret(plain)
 }
 
-/// The credential of a peer of dialect A.
-#[wasm_bindgen(js_name = peerCredential)]
+/// The credential of a peer, or the checksum of a message: 32 hex digits. `kind` is one of [`hashed`]; `members` are its members
+/// in that order, a line for each, as JSON texts that the page's own `JSON.stringify` spells: lone surrogates survive there as
+/// escapes, and a line never ends within one. One function for all, because each takes hundreds of bytes of a page's module.
+#[wasm_bindgen]
 #[must_use]
-pub fn peer_credential(name: String, email: String, secret: String) -> String {
-    peer(name, email, secret).credential().to_hex()
-}
-
-/// The credential of a peer of dialect B.
-#[wasm_bindgen(js_name = peerCredentialB)]
-#[must_use]
-pub fn peer_credential_b(name: String, contact: String, secret: String) -> String {
-    peer(name, contact, secret).credential_b().to_hex()
-}
-
-/// The checksum of a message of dialect A.
-#[wasm_bindgen(js_name = messageChecksum)]
-#[must_use]
-pub fn message_checksum(to: String, from: String, subject: String, timestamp: String, content: String) -> String {
-    message([to, from, subject, timestamp, content]).checksum().to_hex()
-}
-
-/// The checksum of a message of dialect B.
-#[wasm_bindgen(js_name = messageChecksumB)]
-#[must_use]
-pub fn message_checksum_b(
-    to: String,
-    from: String,
-    subject: String,
-    timestamp: String,
-    content: String,
-    signature: String,
-    sessid: String,
-) -> String {
-    let base = message([to, from, subject, timestamp, content]);
-    let [signature, sessid] = [signature, sessid].map(JsonText::from_spelled);
-    MessageB { base, signature, sessid }.checksum().to_hex()
-}
-
-fn peer(name: String, email: String, secret: String) -> Peer {
-    let [name, email, secret] = [name, email, secret].map(JsonText::from_spelled);
-    Peer { name, email, secret, ..Peer::default() }
-}
-
-fn message(members: [String; 5]) -> Message {
-    let [to, from, subject, timestamp, content] = members.map(JsonText::from_spelled);
-    Message { to, from, subject, timestamp, content }
+pub fn hash(kind: u8, members: &str) -> String {
+    let mut texts = members.split('\n').map(|text| JsonText::from_spelled(text.to_owned()));
+    let mut next = || texts.next().unwrap_or_else(JsonText::empty_string);
+    if kind <= hashed::PEER_B {
+        let peer = Peer { name: next(), email: next(), secret: next(), ..Peer::default() };
+        return if kind == hashed::PEER { peer.credential() } else { peer.credential_b() }.to_hex();
+    }
+    let base = Message { to: next(), from: next(), subject: next(), timestamp: next(), content: next() };
+    if kind == hashed::MESSAGE {
+        return base.checksum().to_hex();
+    }
+    MessageB { base, signature: next(), sessid: next() }.checksum().to_hex()
 }

@@ -17,7 +17,7 @@ mod settings;
 mod socket;
 mod value;
 
-pub use base::{hash_secret, message_checksum, message_checksum_b, peer_credential, peer_credential_b};
+pub use base::{hash, hash_secret, hashed};
 pub use draft::WireDraft;
 pub use face::Face;
 pub use reader::read;

@@ -3,9 +3,9 @@
 import type { Delivery } from './delivery.ts';
 import { invalid } from './error.ts';
 import { Fields, enumerable } from './fields.ts';
+import { MESSAGE, hashOf } from './hash.ts';
 import type { Receipt, SendOptions } from './receipt.ts';
 import { isBytes, recipients, spell, string } from './spell.ts';
-import { wasm } from './wasm.ts';
 
 /** For the package alone. */
 export const DELIVERY = Symbol('delivery');
@@ -67,7 +67,8 @@ export class Message<Content = any> extends Fields<MessageValue<Content>> {
   /** The integrity check: 32 hex digits, computed from the other fields; empty for bytes, which version 1 does not have. */
   get checksum(): string {
     if (isBytes(this.#content)) return '';
-    return wasm().messageChecksum(
+    return hashOf(
+      MESSAGE,
       JSON.stringify(this.#to),
       JSON.stringify(this.#from),
       JSON.stringify(this.#subject),

@@ -1,9 +1,9 @@
 /** Who somebody is. */
 
 import { Fields, enumerable } from './fields.ts';
+import { PEER, hashOf } from './hash.ts';
 import { hashSecret, wireSecret } from './secret.ts';
 import { object, string } from './spell.ts';
-import { wasm } from './wasm.ts';
 
 /** Where a peer says it is; what it does not know reads `unknown`. */
 export interface Location {
@@ -34,7 +34,7 @@ export function unknownLocation(): Location {
 
 /** The credential of (name, e-mail address, secret on the wire). */
 export function credentialOf(name: string, email: string, secret: string): string {
-  return wasm().peerCredential(JSON.stringify(name), JSON.stringify(email), JSON.stringify(secret));
+  return hashOf(PEER, JSON.stringify(name), JSON.stringify(email), JSON.stringify(secret));
 }
 
 /** A peer. Its credential follows its name, e-mail address and secret. */

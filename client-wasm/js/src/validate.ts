@@ -1,32 +1,31 @@
 /** Whether a peer or a message, of either dialect of version 1, hashes to what it says. */
 
+import { MESSAGE, MESSAGE_B, PEER, PEER_B, hashOf } from './hash.ts';
 import { wasm } from './wasm.ts';
 
 type Members = Record<string, unknown>;
 
 /** Whether the credential of `peer` is the one its name, e-mail address (or `contact`) and secret give. */
 export function validateCredential(peer: unknown): boolean {
-  const bindings = wasm();
+  wasm();
   return isTrue(() => {
     const { credential, name, email, contact, secret } = peer as Members;
     if (![credential, name, email ?? contact, secret].every(isString)) return false;
-    if (email !== undefined) return credential === bindings.peerCredential(json(name), json(email), json(secret));
+    if (email !== undefined) return credential === hashOf(PEER, json(name), json(email), json(secret));
     if (!name || !contact || !secret) return false;
-    return credential === bindings.peerCredentialB(json(name), json(contact), json(secret));
+    return credential === hashOf(PEER_B, json(name), json(contact), json(secret));
   });
 }
 
 /** Whether the checksum of `message` is the one its other members give. */
 export function validateMessage(message: unknown): boolean {
-  const bindings = wasm();
+  wasm();
   return isTrue(() => {
     const { checksum, to, from, subject, timestamp, content, signature, sessid } = message as Members;
     if (![checksum, from, subject].every(isString) || !isRecipients(to) || !Number.isFinite(timestamp)) return false;
-    if (signature === undefined && sessid === undefined) {
-      return checksum === bindings.messageChecksum(json(to), json(from), json(subject), json(timestamp), json(content));
-    }
-    const { messageChecksumB } = bindings;
-    return checksum === messageChecksumB(json(to), json(from), json(subject), json(timestamp), json(content), json(signature), json(sessid));
+    const members = [to, from, subject, timestamp, content].map(json);
+    if (signature === undefined && sessid === undefined) return checksum === hashOf(MESSAGE, ...members);
+    return checksum === hashOf(MESSAGE_B, ...members, json(signature), json(sessid));
   });
 }
 
