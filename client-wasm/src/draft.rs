@@ -1,9 +1,12 @@
 //! A message as the page writes it, on its way to the session.
 
+use js_sys::Uint8Array;
 use msr_client::{Content, Draft, Encrypt};
 use msr_protocol::JsonText;
 use msr_protocol::v2::{MessageId, Varint};
 use wasm_bindgen::prelude::*;
+
+use crate::members;
 
 #[wasm_bindgen(typescript_custom_section)]
 const DRAFT: &str = r#"
@@ -20,49 +23,28 @@ extern "C" {
     /// A message as the page gives it.
     #[wasm_bindgen(typescript_type = "WireDraft")]
     pub type WireDraft;
-
-    #[wasm_bindgen(method, getter)]
-    fn to(this: &WireDraft) -> String;
-    #[wasm_bindgen(method, getter)]
-    fn subject(this: &WireDraft) -> String;
-    #[wasm_bindgen(method, getter)]
-    fn content(this: &WireDraft) -> String;
-    #[wasm_bindgen(method, getter)]
-    fn bytes(this: &WireDraft) -> Option<Vec<u8>>;
-    #[wasm_bindgen(method, getter, js_name = expireAfter)]
-    fn expire_after(this: &WireDraft) -> Option<f64>;
-    #[wasm_bindgen(method, getter)]
-    fn realtime(this: &WireDraft) -> bool;
-    #[wasm_bindgen(method, getter)]
-    fn id(this: &WireDraft) -> Option<String>;
-    #[wasm_bindgen(method, getter)]
-    fn request(this: &WireDraft) -> Option<f64>;
-    #[wasm_bindgen(method, getter, js_name = replyTo)]
-    fn reply_to(this: &WireDraft) -> Option<String>;
-    #[wasm_bindgen(method, getter)]
-    fn encrypt(this: &WireDraft) -> String;
-    #[wasm_bindgen(method, getter, js_name = allowPlain)]
-    fn allow_plain(this: &WireDraft) -> bool;
 }
 
 impl From<WireDraft> for Draft {
     fn from(page: WireDraft) -> Self {
-        let text = JsonText::from_spelled;
+        let text = |name| members::text(&page, name);
+        let json = |name| JsonText::from_spelled(text(name).unwrap_or_default());
+        let bytes = members::member(&page, "bytes").map(|bytes| Uint8Array::from(bytes).to_vec());
         Self {
-            to: text(page.to()),
-            subject: text(page.subject()),
-            content: page.bytes().map_or_else(|| Content::Json(text(page.content())), Content::Bytes),
-            expire_after_ms: page.expire_after(),
-            realtime: page.realtime(),
-            id: page.id(),
-            request: page.request(),
-            reply_to: page.reply_to().as_deref().and_then(read_id),
-            encrypt: match page.encrypt().as_str() {
-                "required" => Encrypt::Required,
-                "off" => Encrypt::Off,
+            to: json("to"),
+            subject: json("subject"),
+            content: bytes.map_or_else(|| Content::Json(json("content")), Content::Bytes),
+            expire_after_ms: members::number(&page, "expireAfter"),
+            realtime: members::flag(&page, "realtime"),
+            id: text("id"),
+            request: members::number(&page, "request"),
+            reply_to: text("replyTo").as_deref().and_then(read_id),
+            encrypt: match text("encrypt").as_deref() {
+                Some("required") => Encrypt::Required,
+                Some("off") => Encrypt::Off,
                 _ => Encrypt::Auto,
             },
-            allow_plain: page.allow_plain(),
+            allow_plain: members::flag(&page, "allowPlain"),
         }
     }
 }

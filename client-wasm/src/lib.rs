@@ -9,6 +9,7 @@ mod draft;
 mod driver;
 mod face;
 mod keys;
+mod members;
 mod news;
 mod reader;
 mod records;

@@ -1,11 +1,13 @@
 //! Reads a text message with the page's own JSON: one `JSON.parse`, then one `JSON.stringify` a member, so that every
 //! member is spelled as the checksum wants it whatever the sender's spelling was.
 
-use js_sys::{Array, JSON, Reflect};
+use js_sys::{Array, JSON};
 use msr_client::{Answered, Received};
 use msr_protocol::v1::Subject;
 use msr_protocol::{JsonText, Message};
-use wasm_bindgen::{JsCast as _, JsValue};
+use wasm_bindgen::JsValue;
+
+use crate::members::{self, member};
 
 /// The members of the message that `text` spells; `None` when it is none: not JSON, no object, a member missing.
 #[must_use]
@@ -19,7 +21,7 @@ pub fn read(text: &str) -> Option<Received> {
         timestamp: spelled(&member(&parsed, "timestamp")?)?,
         content: spelled(&content)?,
     };
-    let checksum = member(&parsed, "checksum")?.as_string()?;
+    let checksum = members::text(&parsed, "checksum")?;
     let subject = Subject::of(message.subject.as_str());
     let answer = match subject {
         Subject::Register | Subject::Find => Some(answered(&content)),
@@ -32,7 +34,7 @@ fn answered(content: &JsValue) -> Answered {
     if !is_plain_object(content) {
         return Answered::default();
     }
-    let number = |name| member(content, name)?.as_f64();
+    let number = |name| members::number(content, name);
     Answered {
         status: number("status"),
         origin_time_ms: number("originTime").or_else(|| number("orginTime")),
@@ -44,11 +46,6 @@ fn answered(content: &JsValue) -> Answered {
 
 fn is_plain_object(value: &JsValue) -> bool {
     value.is_object() && !Array::is_array(value)
-}
-
-/// The member of that name, unless it is missing.
-fn member(object: &JsValue, name: &str) -> Option<JsValue> {
-    Reflect::get(object.unchecked_ref(), &JsValue::from_str(name)).ok().filter(|value| !value.is_undefined())
 }
 
 /// Parsed JSON, spelled again; `None` only where the engine gives up on deep nesting.

@@ -1,13 +1,13 @@
 //! The small objects that cross the edge whole: settings come in, receipts, errors and the status go out.
 //!
-//! Going out they are serde's. Coming in they are read getter by getter: a `Deserialize` here costs 12 kB gzip, a quarter
-//! of the package, for error texts about settings that the TypeScript face has checked before.
+//! Coming in they are read member by member: serde would bring error texts about settings that the TypeScript face has checked
+//! before.
 
 use msr_client::{Failure, Settings, Status};
 use msr_protocol::{Disposition, JsonText, Location, Message, Peer};
 use wasm_bindgen::prelude::*;
 
-use crate::records;
+use crate::{members, records};
 use crate::value::Value;
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -24,35 +24,16 @@ extern "C" {
     /// Settings as the page gives them: name, e-mail address, secret and location are JSON texts.
     #[wasm_bindgen(typescript_type = "WireSettings")]
     pub type WireSettings;
-
-    #[wasm_bindgen(method, getter)]
-    fn server(this: &WireSettings) -> String;
-    #[wasm_bindgen(method, getter)]
-    fn name(this: &WireSettings) -> String;
-    #[wasm_bindgen(method, getter)]
-    fn email(this: &WireSettings) -> String;
-    #[wasm_bindgen(method, getter)]
-    fn secret(this: &WireSettings) -> String;
-    #[wasm_bindgen(method, getter)]
-    fn location(this: &WireSettings) -> String;
-    #[wasm_bindgen(method, getter)]
-    fn publish(this: &WireSettings) -> bool;
-    #[wasm_bindgen(method, getter)]
-    fn autoreconnect(this: &WireSettings) -> bool;
-    #[wasm_bindgen(method, getter)]
-    fn device(this: &WireSettings) -> String;
 }
 
 impl From<WireSettings> for Settings {
     fn from(page: WireSettings) -> Self {
-        let peer = Peer {
-            name: JsonText::from_spelled(page.name()),
-            email: JsonText::from_spelled(page.email()),
-            secret: JsonText::from_spelled(page.secret()),
-            location: Location(JsonText::from_spelled(page.location())),
-            publish: page.publish(),
-        };
-        Self { server: page.server(), peer, device: page.device(), autoreconnect: page.autoreconnect() }
+        let text = |name| members::text(&page, name).unwrap_or_default();
+        let json = |name| JsonText::from_spelled(text(name));
+        let flag = |name| members::flag(&page, name);
+        let location = Location(json("location"));
+        let peer = Peer { name: json("name"), email: json("email"), secret: json("secret"), location, publish: flag("publish") };
+        Self { server: text("server"), peer, device: text("device"), autoreconnect: flag("autoreconnect") }
     }
 }
 
