@@ -118,10 +118,6 @@ impl<K: Ord, V> Map<K, V> {
     where
         K: Borrow<Q>,
     {
-        // What comes in order is at the end.
-        if self.entries.last().is_none_or(|(last, _)| last.borrow() < key) {
-            return Err(self.entries.len());
-        }
         self.entries.binary_search_by(|(other, _)| other.borrow().cmp(key))
     }
 }
