@@ -7,8 +7,8 @@ use msr_client::{Failure, Settings, Status};
 use msr_protocol::{Disposition, JsonText, Location, Message, Peer};
 use wasm_bindgen::prelude::*;
 
-use crate::{members, records};
 use crate::value::Value;
+use crate::{members, records};
 
 #[wasm_bindgen(typescript_custom_section)]
 const SETTINGS: &str = r#"

@@ -7,7 +7,7 @@
 //! [`Session::poll_timeout`] says so. What the session cannot do itself is an [`Output`] answered by a later [`Input`];
 //! order is kept in between.
 //!
-//! The browser shell drives it with `web-sys`; the feature `native` adds a driver over tokio.
+//! The browser shell drives it in a page; the feature `native` adds a driver over tokio.
 //!
 //! # States
 //!

@@ -5,7 +5,10 @@ use msr_protocol::v2::{Field, List, ListedDevices, connection_text, enrolment_te
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{Identity, backup_key, backup_salt, check_qr, open_backup, pass_phrase, qr_text, read_list, safety_number, seal_backup, verify_prekey, verify_proof};
+use crate::{
+    Identity, backup_key, backup_salt, check_qr, open_backup, pass_phrase, qr_text, read_list, safety_number, seal_backup, verify_prekey,
+    verify_proof,
+};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/identity.json");
 
