@@ -13,6 +13,8 @@ async function instantiate(source) {
 }
 
 function use(instance) {
+  // Whoever was first: what is in the memory of one means nothing to another.
+  if (wasm) return;
   wasm = instance.exports;
   wasm.__wbindgen_start();
 }

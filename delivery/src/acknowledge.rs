@@ -36,8 +36,7 @@ impl Exchange {
         let Some(origin) = held.origin().filter(|_| held.counts(index)) else { return };
         let Some(credential) = self.devices.get(&index).map(|device| device.credential) else { return };
         let own_copy = !held.to_self && self.devices.get(&origin.device).is_some_and(|sender| sender.credential == credential);
-        let siblings =
-            held.devices().iter().filter(|other| **other != index && held.counts(**other)).filter_map(|other| self.devices.get(other));
+        let siblings = held.counted().iter().filter(|other| **other != index).filter_map(|other| self.devices.get(other));
         let first = siblings.filter(|other| other.credential == credential).all(|other| other.waits_for(arrival));
         if first && !own_copy {
             self.report(origin, credential, Code::Done, now);

@@ -45,7 +45,8 @@ impl Exchange {
 
     fn drop_expired(&mut self, arrival: u64, held: &Held, now: Now) {
         let (mut missed, mut reached) = (BTreeSet::new(), BTreeSet::new());
-        for index in held.devices() {
+        let counted = held.counted().len();
+        for (place, index) in held.devices().iter().enumerate() {
             if let Some(credential) = self.still_retiring(*index, arrival) {
                 missed.insert(credential);
             }
@@ -53,7 +54,7 @@ impl Exchange {
             let credential = device.credential;
             if device.remove(arrival) {
                 missed.insert(credential);
-            } else if held.counts(*index) {
+            } else if place < counted {
                 reached.insert(credential);
             }
             self.pump(*index);

@@ -69,7 +69,13 @@ impl Held {
 
     /// Whether that device can open it by itself, so that having it counts.
     pub(crate) fn counts(&self, device: DeviceIndex) -> bool {
-        self.counted == ALL || self.devices().iter().take(self.counted as usize).any(|counted| *counted == device)
+        self.counted == ALL || self.counted().contains(&device)
+    }
+
+    /// The devices that count: the first ones of [`Self::devices`].
+    pub(crate) fn counted(&self) -> &[DeviceIndex] {
+        let devices = self.devices();
+        devices.get(..self.counted as usize).unwrap_or(devices)
     }
 
     /// A receipt.

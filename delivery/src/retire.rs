@@ -75,7 +75,7 @@ impl Exchange {
 
     fn free(&mut self, arrival: u64, credential: Credential, now: Now) {
         let Some(held) = self.held.remove(&arrival) else { return };
-        let others = held.devices().iter().filter(|other| held.counts(**other)).filter_map(|other| self.devices.get(other));
+        let others = held.counted().iter().filter_map(|other| self.devices.get(other));
         if others.into_iter().all(|other| other.credential != credential) {
             self.report_unless_own_copy(&held, credential, Code::DeviceRetired, now);
         }

@@ -119,6 +119,9 @@ test('what cannot be sent is refused at once', async () => {
   assert.throws(() => (client.secret = '\udc00'), { code: 451 });
   assert.throws(() => (client.identity = 'other'), { code: 451 });
   await assert.rejects(client.send('self', 'x', 1, { encrypt: 'maybe' }), { code: 451 });
+  await assert.rejects(client.send('self', 'x', 1, { expireAfter: '5000' }), { code: 451 });
+  await assert.rejects(client.send('self', 'x', 1, { id: 42 }), { code: 451 });
+  for (const timeout of ['5000', null]) await assert.rejects(client.request('self', 'x', 1, { timeout }), { code: 451 });
   assert.equal(client.outbox, 0);
 });
 

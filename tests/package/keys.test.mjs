@@ -199,6 +199,17 @@ describe('keys', { skip: !isBuilt && 'the server is not built' }, () => {
     const messages = phone.messages();
     await desk.send('self', 'x', 1);
     assert.equal((await messages.next()).value.content, 1);
+    // Coming back can be taken back.
+    for (const takeBack of ['close', 'bye']) {
+      await until('it knows of the other again', () => phone.devices.length === 2);
+      phone.bye();
+      const coming = phone.connect();
+      assert.equal(phone.connect(), coming);
+      phone[takeBack]();
+      await assert.rejects(coming, { code: 453 });
+      await until('it is closed again', () => phone.state === phone.STATE.CLOSED);
+      await phone.connect();
+    }
     assert.deepEqual(errors, []);
   });
 

@@ -137,3 +137,38 @@ test('a message that waits in a closed client does not hold the process', () => 
   `);
   assert.equal(waiting, 1);
 });
+
+test('a module from a file, from a promise, and one that comes second', () => {
+  const hash = `new Peer({ name: 'a', email: 'b', secret: '0'.repeat(32) }).credential`;
+  const file = `new URL('file://' + process.cwd() + '/node_modules/msgsrouter/msgsrouter_bg.wasm')`;
+  const plain = run(`import { init, Peer } from 'msgsrouter'; await init(); console.log(JSON.stringify(${hash}));`);
+  const fromFile = run(`import { init, Peer } from 'msgsrouter'; await init(${file}); console.log(JSON.stringify(${hash}));`);
+  const promised = run(`
+    import { init, Peer } from 'msgsrouter';
+    import { readFileSync } from 'node:fs';
+    await init(Promise.resolve(new Response(readFileSync(${file}))));
+    console.log(JSON.stringify(${hash}));
+  `);
+  // The one that was loaded before it returned goes on being used.
+  const second = run(`
+    import { init, Peer } from 'msgsrouter';
+    import { createRequire } from 'node:module';
+    const coming = init(${file});
+    createRequire(process.cwd() + '/index.js')('msgsrouter/base');
+    const before = ${hash};
+    await coming;
+    console.log(JSON.stringify([before, ${hash}]));
+  `);
+  assert.deepEqual([fromFile, promised, ...second], [plain, plain, plain, plain]);
+});
+
+test('a part that cannot be loaded is told as such', () => {
+  const told = run(`
+    import { Client, init } from 'msgsrouter';
+    await init({ encryption: new Uint8Array(3), passphrase: new URL('file:///nowhere') });
+    const client = new Client({ server: 'ws://127.0.0.1:9', name: 'a', email: 'b', secret: 'c', storage: 'memory' });
+    const refused = await Promise.allSettled([client.connect(), client.identify(), client.generateSecret()]);
+    console.log(JSON.stringify(refused.map(({ reason }) => [reason.name, reason.code, reason.retry])));
+  `);
+  assert.deepEqual(told, Array(3).fill(['MsrError', 463, true]));
+});

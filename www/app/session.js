@@ -95,7 +95,10 @@ export class Session extends Emitter {
 
   /** Says good-bye and forgets the secret. */
   signOut() {
-    this.#client?.bye();
+    const client = this.#client;
+    this.#client = undefined;
+    // It closes by itself, once it has said so.
+    client?.bye();
     this.leave();
   }
 

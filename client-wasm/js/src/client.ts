@@ -2,11 +2,12 @@
 
 import type { Face, Incoming, Session } from 'msgsrouter-wasm';
 import { keepRunning, openSocket, whyNoSocket } from '#host';
+import { cancellable, type Start } from './cancel.ts';
 import { deferred, type Deferred } from './deferred.ts';
 import { Delivery } from './delivery.ts';
 import { draftOf, encryption, type Draft } from './draft.ts';
 import * as CODE from './code.ts';
-import { MsrError, aborted, invalid } from './error.ts';
+import { MsrError, aborted, closed, invalid } from './error.ts';
 import { STATE, type Closed, type Device, type State } from './events.ts';
 import { errorOf } from './failure.ts';
 import { Inbox, type MessagesOptions } from './inbox.ts';
@@ -53,7 +54,7 @@ export class Client extends Keyed {
   #connecting: Deferred<void> | undefined;
   #isRegistered = false;
   /** This device is on its way off the list, and the connection is closed then. */
-  #leaving: Promise<void> | undefined;
+  #leaving: Promise<unknown> | undefined;
   #stopRunning: (() => void) | undefined;
   #stopWaking: (() => void) | undefined;
   #keeper: Keeper;
@@ -142,21 +143,21 @@ export class Client extends Keyed {
    * client is closed first; on all else the client keeps trying. Calling it again gives the same promise.
    */
   connect(): Promise<void> {
-    if (this.#leaving) return this.#leaving.then(() => this.connect());
     if (!this.#connecting) {
       const connecting = deferred<void>();
       this.#connecting = connecting;
       this.#stopRunning ??= keepRunning();
       // What signs the connection comes before it: a server waits a few seconds for a registration.
       const signing = this.identity === 'key' ? encryptionModule().catch(() => {}) : undefined;
-      this.#whenLoaded(() => this.#open(connecting), signing).catch((error) => this.#connecting === connecting && this.#giveUp(error));
+      this.#whenLoaded(() => this.#open(connecting), Promise.all([this.#leaving, signing])).catch((error) => this.#connecting === connecting && this.#giveUp(error));
     }
     return this.#connecting.promise;
   }
 
   /** Closes the connection, and does not make it anew. What waits to be sent goes on waiting. */
   close(): void {
-    this.#end((session) => session.close());
+    const isLeaving = this.#leaving !== undefined;
+    this.#end((session) => (isLeaving ? session.bye() : session.close()));
   }
 
   /**
@@ -164,10 +165,12 @@ export class Client extends Keyed {
    * its peer first, which takes a moment, where nobody needs it there any more.
    */
   bye(): void {
-    const isDone = this.#isRegistered && this.#sendings.isSettled && this.outbox + this.#deliveries === 0;
-    const device = isDone && this.#keeper.isInMemory ? this.deviceToLeave(this.#devices, this.#sendings.hasSent) : undefined;
-    if (device === undefined) this.#end((session) => session.bye());
-    else this.#leaving ??= this.leave(device).then(() => this.#left(device));
+    const device = this.#isRegistered && this.#isDone && this.#keeper.isInMemory ? this.deviceToLeave(this.#devices, this.#sendings.hasSent) : undefined;
+    if (this.#leaving) return this.#giveUp(closed()); // There may be a connect() to take back.
+    if (device === undefined) return this.#end((session) => session.bye());
+    this.#giveUp(closed());
+    const leaving: Promise<unknown> = this.leave(device).then((hasLeft) => this.#leaving === leaving && this.#left(device, hasLeft));
+    this.#leaving = leaving;
   }
 
   /**
@@ -294,28 +297,19 @@ export class Client extends Keyed {
   }
 
   /** Starts something that a signal can take back. */
-  async #cancellable<T>(
-    signal: AbortSignal | undefined,
-    start: (session: Session) => { ticket: number; promise: Promise<T> },
-  ): Promise<T> {
+  async #cancellable<T>(signal: AbortSignal | undefined, start: Start<T>): Promise<T> {
     if (signal?.aborted) throw aborted(signal);
-    return this.#whenLoaded(async (session) => {
-      if (signal?.aborted) throw aborted(signal);
-      const { ticket, promise } = start(session);
-      const cancel = () => session.cancel(ticket);
-      signal?.addEventListener('abort', cancel, { once: true });
-      try {
-        return await promise;
-      } finally {
-        signal?.removeEventListener('abort', cancel);
-      }
-    });
+    return this.#whenLoaded((session) => cancellable(session, signal, start));
   }
 
-  #left(device: string): void {
-    // It may have been closed meanwhile.
-    if (this.#leaving) this.#end((session) => {
-      if (this.state === STATE.REGISTERED) session.retire(device);
+  /** Whether nobody waits for anything that was sent, or came. */
+  get #isDone(): boolean {
+    return this.#sendings.isSettled && this.outbox + this.#deliveries === 0;
+  }
+
+  #left(device: string, hasLeft: boolean): void {
+    this.#hangUp((session) => {
+      if (hasLeft && this.#isDone && this.state === STATE.REGISTERED) session.retire(device);
       session.bye();
     });
   }
@@ -330,10 +324,14 @@ export class Client extends Keyed {
   }
 
   #end(how: (session: Session) => void): void {
+    this.#giveUp(closed());
+    this.#hangUp(how);
+  }
+
+  #hangUp(how: (session: Session) => void): void {
     this.#leaving = undefined;
     const wasOpen = this.state !== STATE.CLOSED;
     if (this.#session) how(this.#session);
-    this.#giveUp(new MsrError(CODE.CLOSED, 'The client was closed'));
     this.#leaveLater();
     for (const inbox of [...this.#inboxes]) inbox.end();
     if (wasOpen) this.#later.add(() => this.#closed({ code: NORMAL_CLOSE, reason: '', retryIn: null }));
@@ -353,7 +351,7 @@ export class Client extends Keyed {
 
   /** Whether there is to be a connection, be it lost for now. */
   get #isWanted(): boolean {
-    return this.#stopRunning !== undefined;
+    return (this.#stopRunning ?? this.#leaving) !== undefined;
   }
 
   /** A client that is closed and has nothing left to do lets go of its place among the peer's devices. */
@@ -402,7 +400,9 @@ export class Client extends Keyed {
         });
       },
       registered: later(() => {
+        if (this.#leaving) return;
         this.#isRegistered = true;
+        this.#devices = [];
         this.#connecting?.resolve();
         this.#leftovers.start({ settings: this.settings.onTheWire(), seed: this.settings.seed }, this.credential);
       }),

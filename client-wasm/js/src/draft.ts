@@ -12,6 +12,10 @@ export interface Draft extends Omit<WireDraft, 'to'> {
 
 /** The message; `'self'` is not replaced yet, for which the WebAssembly is needed. */
 export function draftOf(to: string | string[], subject: string, content: unknown, more: Partial<Draft>): Draft {
+  const { expireAfter, request = 0, id = '' } = more;
+  if (typeof (expireAfter ?? 0) !== 'number') throw invalid('expireAfter must be a number of ms');
+  if (typeof request !== 'number') throw invalid('timeout must be a number of ms');
+  string('id', id);
   const bytes = isBytes(content) ? bytesOf(content) : undefined;
   return {
     recipients: recipients(to),

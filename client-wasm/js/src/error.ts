@@ -37,3 +37,8 @@ export function invalid(reason: string, options?: ErrorOptions): MsrError {
 export function aborted(signal: AbortSignal): MsrError {
   return new MsrError(CODE.ABORTED, 'Taken back by the caller', false, { cause: signal.reason });
 }
+
+/** The client was closed before it came to that. */
+export function closed(): MsrError {
+  return new MsrError(CODE.CLOSED, 'The client was closed');
+}

@@ -6,7 +6,7 @@ import { setSources } from './modules.ts';
 import { isLoaded, setLoaded } from './wasm.ts';
 
 /** Where a module comes from. */
-export type ModuleSource = string | URL | Request | Response | BufferSource | WebAssembly.Module;
+export type ModuleSource = string | URL | Request | Response | PromiseLike<Response> | BufferSource | WebAssembly.Module;
 
 /** Where each part comes from; what is missing comes from the file beside the package's own script. */
 export interface ModuleSources {

@@ -169,13 +169,14 @@ export abstract class Keyed extends Configured {
     return areServed && this.settings.seed ? devices.find(({ isThis }) => isThis)?.id : undefined;
   }
 
-  /** Takes this device off the list of this peer, or gives that up: its keys are about to be no more. @internal */
-  protected async leave(device: string): Promise<void> {
-    const { promise, resolve } = deferred<void>();
-    const timer = setTimeout(resolve, LEAVE_MS);
-    this.#takeOff(device, (keys, now) => keys.leave(now)).then(resolve, resolve);
-    await promise;
+  /** Takes this device off the list of this peer, for its keys are about to be no more; whether it is off it. @internal */
+  protected async leave(device: string): Promise<boolean> {
+    const { promise, resolve } = deferred<boolean>();
+    const timer = setTimeout(() => resolve(false), LEAVE_MS);
+    this.#takeOff(device, (keys, now) => keys.leave(now)).then(() => resolve(true), () => resolve(false));
+    const hasLeft = await promise;
     clearTimeout(timer);
+    return hasLeft;
   }
 
   /**

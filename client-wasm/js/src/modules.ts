@@ -4,6 +4,8 @@ import type * as Encryption from 'msgsrouter-encryption';
 import type * as Identity from 'msgsrouter-identity';
 import type * as Passphrase from 'msgsrouter-passphrase';
 import { loadEncryption, loadIdentity, loadPassphrase } from '#host';
+import * as CODE from './code.ts';
+import { MsrError } from './error.ts';
 import type { ModuleSources } from './init.ts';
 
 const sources: ModuleSources = {};
@@ -23,21 +25,25 @@ export function sourceOf<Part extends keyof ModuleSources>(part: Part): ModuleSo
 
 /** Derives keys from words. */
 export function identityModule(): Promise<typeof Identity> {
-  identity ??= loadIdentity(sources.identity);
+  identity ??= loadIdentity(sources.identity).catch(missing);
   identity.catch(() => (identity = undefined));
   return identity;
 }
 
 /** Makes pass phrases, says what secrets are worth, seals backups. */
 export function passphraseModule(): Promise<typeof Passphrase> {
-  passphrase ??= loadPassphrase(sources.passphrase);
+  passphrase ??= loadPassphrase(sources.passphrase).catch(missing);
   passphrase.catch(() => (passphrase = undefined));
   return passphrase;
 }
 
 /** Keeps the keys of devices, seals and opens. */
 export function encryptionModule(): Promise<typeof Encryption> {
-  encryption ??= loadEncryption(sources.encryption);
+  encryption ??= loadEncryption(sources.encryption).catch(missing);
   encryption.catch(() => (encryption = undefined));
   return encryption;
+}
+
+function missing(cause: unknown): never {
+  throw new MsrError(CODE.NO_DEVICE_KEYS, `A part of the package cannot be loaded: ${cause}`, true, { cause });
 }

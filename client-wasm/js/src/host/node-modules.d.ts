@@ -1,7 +1,7 @@
 // Of Node's own modules, what this package uses: it needs no more of their types.
 
 declare module 'node:fs' {
-  export function readFileSync(path: string): Uint8Array<ArrayBuffer>;
+  export function readFileSync(path: string | URL): Uint8Array<ArrayBuffer>;
 }
 
 declare module 'node:fs/promises' {

@@ -25,7 +25,7 @@ declare function require(name: 'ws'): {
 /** Loads the WebAssembly, by default from disk. */
 export async function loadWasm(source?: ModuleSource): Promise<void> {
   if (source === undefined) loadWasmNow();
-  else await load({ module_or_path: source });
+  else await load({ module_or_path: await compiled(source, 'msgsrouter') });
 }
 
 /** Loads the WebAssembly from disk before it returns. */
@@ -109,6 +109,11 @@ export function keepRunning(): () => void {
 /** A module, or its bytes, by default from disk. */
 async function compiled(source: ModuleSource | undefined, name: string): Promise<BufferSource | WebAssembly.Module> {
   if (source === undefined) return readFileSync(`${__dirname}/${name}_bg.wasm`);
-  if (source instanceof WebAssembly.Module || isBytes(source)) return source;
-  return (source instanceof Response ? source : await fetch(source)).arrayBuffer();
+  const given = await source;
+  if (given instanceof WebAssembly.Module || isBytes(given)) return given;
+  // Which Node's fetch does not take.
+  if (given instanceof URL && given.protocol === 'file:') return readFileSync(given);
+  const response = given instanceof Response ? given : await fetch(given);
+  if (!response.ok) throw new Error(`${response.url}: ${response.status} ${response.statusText}`);
+  return response.arrayBuffer();
 }

@@ -8,7 +8,7 @@ import type * as Encryption from 'msgsrouter-encryption';
 import type { KeyEvent } from 'msgsrouter-encryption';
 import type { Session } from 'msgsrouter-wasm';
 import * as CODE from '../code.ts';
-import { MsrError } from '../error.ts';
+import { MsrError, closed } from '../error.ts';
 import { encryptionModule } from '../modules.ts';
 import type { Change, Row } from '../store/store.ts';
 import { errorOfText, textOf } from './error.ts';
@@ -103,9 +103,14 @@ export class Keys {
   close(): void {
     this.#store++;
     clearTimeout(this.#timer);
-    this.#keys?.free();
+    const keys = this.#keys;
     this.#keys = this.#rows = undefined;
-    fail(new MsrError(CODE.CLOSED, 'The client was closed'), this.#tasks.splice(0));
+    fail(closed(), this.#tasks.splice(0));
+    try {
+      keys?.free();
+    } catch {
+      // They ended in the midst of something, and stay in memory.
+    }
   }
 
   #do(task: Task): void {
