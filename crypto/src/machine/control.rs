@@ -183,7 +183,7 @@ impl Machine {
             return;
         }
         for &hash in hashes {
-            if self.ring.get(&hash).is_none() && !self.questions.contains(&(hash, by)) {
+            if self.rings.get(&hash).is_none() && !self.questions.contains(&(hash, by)) {
                 self.questions.push_back((hash, by));
             }
         }
@@ -204,7 +204,7 @@ impl Machine {
     fn answer(&self, to: PairKey, hashes: &[BodyHash]) -> Content<'static> {
         let (mut found, mut unknown) = (vec![], vec![]);
         for &hash in hashes {
-            let Some(record) = self.ring.get(&hash) else {
+            let Some(record) = self.rings.get(&hash) else {
                 unknown.push(hash);
                 continue;
             };

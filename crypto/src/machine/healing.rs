@@ -146,7 +146,7 @@ impl Machine {
     /// The key of a letter that was put by is in the ring now: the letter is handed out until it is handled.
     fn open_late(&mut self, number: u64) {
         let Some(late) = self.late.get_mut(number) else { return };
-        late.body_key = self.ring.get(&late.hash).map(|record| record.body_key);
+        late.body_key = self.rings.opened.get(&late.hash).map(|record| record.body_key);
         let record = late.to_record();
         self.journal.put(late_key(number), record);
         self.hand_out(number);

@@ -29,13 +29,14 @@ pub const MISSING_PER_DEVICE: u64 = 1_024;
 /// How long a counter may be missing before it is told, ms: a later message may overtake a large one.
 pub const GAP_GRACE_MS: i64 = 60_000;
 
-/// Keys of letters that are kept, to seal a letter again; some more, for whole records are dropped.
+/// Keys of letters that were opened here that are kept, to open or seal one again, and as many of letters that were sealed
+/// here; some more, for whole records are dropped. More than are opened ahead of their handler.
 pub const RING_KEYS: usize = 1_024;
 /// Of them, so many share a record at most.
 pub const RING_BLOCK_KEYS: usize = 64;
 /// A record of so many bytes takes no more of them.
 pub const RING_BLOCK_BYTES: usize = 64 * 1024;
-/// The same in bytes of records.
+/// The same in bytes of records, of either kind.
 pub const RING_BYTES: usize = 4 * 1024 * 1024;
 /// How long, ms: as long as a message waits in a queue.
 pub const RING_AGE_MS: i64 = 7 * DAY_MS;

@@ -64,7 +64,7 @@ use self::pair::Pair;
 use self::peers::Peers;
 use self::prekeys::Prekeys;
 use self::records::{Kind, PairKey};
-use self::ring::Ring;
+use self::ring::Rings;
 use self::sealing::{Issued, WaitingSeal};
 use self::sorted::{Map, Set};
 use crate::{AccountKey, DeviceKey, OwnDevice, Words};
@@ -118,7 +118,7 @@ pub struct Machine {
     pairs_changed: Set<PairKey>,
     /// Those of whose letters some are missing, and not told yet.
     pairs_with_gaps: Set<PairKey>,
-    ring: Ring,
+    rings: Rings,
     late: LateLetters,
     link: Link,
     listing: Listing,
@@ -155,7 +155,7 @@ impl Machine {
             pairs: Map::default(),
             pairs_changed: Set::default(),
             pairs_with_gaps: Set::default(),
-            ring: Ring::default(),
+            rings: Rings::default(),
             late: LateLetters::default(),
             link: Link::default(),
             listing: Listing::default(),
@@ -193,7 +193,8 @@ impl Machine {
                     }
                     None => false,
                 },
-                Kind::Ring(number) => self.ring.restore(number, &value),
+                Kind::Opened(number) => self.rings.opened.restore(number, &value),
+                Kind::Sealed(number) => self.rings.sealed.restore(number, &value),
                 Kind::Late(number) => self.late.restore(number, &value),
             };
             if !whole {
@@ -277,7 +278,7 @@ impl Machine {
         if let Some(output) = self.outputs.pop_front() {
             return Some(output);
         }
-        if self.pairs_changed.is_empty() && !self.account_changed && self.ring.is_kept() {
+        if self.pairs_changed.is_empty() && !self.account_changed && self.rings.is_kept() {
             self.outputs.extend(self.journal.free());
         }
         if let Some(output) = self.outputs.pop_front() {
@@ -292,7 +293,7 @@ impl Machine {
 
     /// Packs what changed, for the next write.
     fn stage(&mut self) {
-        for (key, value) in self.ring.changes() {
+        for (key, value) in self.rings.changes() {
             match value {
                 Some(value) => self.journal.put(key, value),
                 None => self.journal.delete(key),

@@ -124,7 +124,7 @@ impl Machine {
         let Some(delivery) = sealed_message(entry) else { return Outcome::Failed(Code::BadMessage.into()) };
         let sender = (delivery.from, delivery.id.device);
         let hash = body_hash(delivery.payload.0);
-        if let Some(record) = self.ring.get(&hash)
+        if let Some(record) = self.rings.opened.get(&hash)
             && let Some(opened_as) = record.opened_as
         {
             let body_key = Zeroizing::new(record.body_key);
@@ -255,7 +255,6 @@ impl Machine {
 
     fn remember_opened(&mut self, body_key: &BodyKey, delivery: &Delivery<'_>) {
         let hash = body_hash(delivery.payload.0);
-        let targets = self.ring.get(&hash).map(|record| record.targets.clone());
         let record = RingRecord {
             hash,
             body_key: *body_key,
@@ -265,9 +264,9 @@ impl Machine {
             flags: delivery.flags & BOUND_FLAGS,
             made_ms: self.now_ms,
             opened_as: Some(delivery.id),
-            targets: targets.unwrap_or(msr_protocol::v2::List(vec![])),
+            targets: msr_protocol::v2::List(vec![]),
         };
-        self.ring.put(record, self.now_ms);
+        self.rings.put(record, self.now_ms);
         self.answer_questions(&hash);
     }
 }

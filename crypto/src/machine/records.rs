@@ -17,7 +17,9 @@ pub(crate) const DEVICE: &str = "key:device";
 pub(crate) const OLM: &str = "key:olm";
 const PEER: &str = "key:peer:";
 const PAIR: &str = "key:pair:";
-const RING: &str = "key:ring:";
+/// Here letters that were sealed had their keys too, before they got records of their own.
+const OPENED: &str = "key:ring:";
+const SEALED: &str = "key:sealed:";
 const LATE: &str = "key:late:";
 
 /// What a key says of its record.
@@ -27,7 +29,8 @@ pub(crate) enum Kind {
     Olm,
     Peer(Credential),
     Pair(PairKey),
-    Ring(u64),
+    Opened(u64),
+    Sealed(u64),
     Late(u64),
     Other,
 }
@@ -40,8 +43,12 @@ pub(crate) fn pair_key((credential, device): PairKey) -> String {
     format!("{PAIR}{}", Base64UrlUnpadded::encode_string(&[credential.0, device].concat()))
 }
 
-pub(crate) fn ring_key(number: u64) -> String {
-    format!("{RING}{number:016x}")
+pub(crate) fn opened_key(number: u64) -> String {
+    format!("{OPENED}{number:016x}")
+}
+
+pub(crate) fn sealed_key(number: u64) -> String {
+    format!("{SEALED}{number:016x}")
 }
 
 pub(crate) fn late_key(number: u64) -> String {
@@ -68,8 +75,10 @@ pub(crate) fn kind(key: &str) -> Kind {
             Kind::Peer(text.parse().ok()?)
         } else if let Some(text) = key.strip_prefix(PAIR) {
             Kind::Pair(pair_of(text)?)
-        } else if let Some(text) = key.strip_prefix(RING) {
-            Kind::Ring(number(text)?)
+        } else if let Some(text) = key.strip_prefix(OPENED) {
+            Kind::Opened(number(text)?)
+        } else if let Some(text) = key.strip_prefix(SEALED) {
+            Kind::Sealed(number(text)?)
         } else if let Some(text) = key.strip_prefix(LATE) {
             Kind::Late(number(text)?)
         } else {
@@ -150,7 +159,7 @@ spelled! {
         made_ms: i64,
         /// The message it was opened as.
         opened_as: Option<MessageId>,
-        /// Whom it was sealed for; empty for letters of others.
+        /// Whom it was sealed for; empty for what was opened.
         targets: List<Target>,
     }
     /// A letter that could not be opened yet.
@@ -176,10 +185,10 @@ mod tests {
         let pair = (Credential([0xab; 16]), [0xff; 16]);
         assert_eq!(kind(&pair_key(pair)), Kind::Pair(pair));
         assert_eq!(kind(&peer_key(pair.0)), Kind::Peer(pair.0));
-        assert_eq!(kind(&ring_key(77)), Kind::Ring(77));
+        assert_eq!([kind(&opened_key(77)), kind(&sealed_key(77))], [Kind::Opened(77), Kind::Sealed(77)]);
         assert_eq!(kind(&late_key(u64::MAX)), Kind::Late(u64::MAX));
         assert_eq!([kind("key:olm"), kind("key:device"), kind("key:pair:??")], [Kind::Olm, Kind::Device, Kind::Other]);
-        for key in [pair_key(pair), peer_key(pair.0), ring_key(1), late_key(1)] {
+        for key in [pair_key(pair), peer_key(pair.0), opened_key(1), sealed_key(1), late_key(1)] {
             assert!(key.starts_with("key:") && key.is_ascii() && key.len() <= 64, "{key}");
         }
     }

@@ -315,7 +315,7 @@ impl Machine {
                 opened_as: None,
                 targets,
             };
-            self.ring.put(record, self.now_ms);
+            self.rings.put(record, self.now_ms);
         }
         Ok(SealedLetter { payload, headers, counters })
     }

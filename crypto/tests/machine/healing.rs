@@ -125,7 +125,7 @@ fn a_letter_that_cannot_be_opened_is_given_up_after_a_week_and_told() {
     world.clients[1].disconnect(world.now_ms);
     world.settle();
     // The sender forgets it, and the header is gone.
-    world.clients[0].disk.retain(|key, _| !key.starts_with("key:ring:"));
+    world.clients[0].disk.retain(|key, _| !key.starts_with("key:sealed:"));
     let now_ms = world.now_ms;
     world.clients[0].crash(0, now_ms);
     world.connect(0);
@@ -162,7 +162,7 @@ fn late_letters_wait_over_a_restart_until_they_are_handled() {
 
 #[test]
 fn damaged_records_are_told_and_begun_anew() {
-    for prefix in ["key:pair:", "key:peer:", "key:ring:"] {
+    for prefix in ["key:pair:", "key:peer:", "key:ring:", "key:sealed:"] {
         let mut world = World::new(&[1, 2]);
         world.send(0, &[2], "one");
         world.send(1, &[1], "one");

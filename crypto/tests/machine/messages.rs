@@ -242,6 +242,32 @@ fn letters_opened_at_once_share_a_write_and_a_record() {
     assert_eq!(self::rings(&world, 1) - rings, 1);
 }
 
+/// It was opened ahead of its handler, and the page ended before that had its turn: it comes again.
+#[test]
+fn what_was_opened_opens_again_however_much_was_sent_meanwhile() {
+    let mut world = World::new(&[1, 2]);
+    world.send(0, &[2], "opened, and not handled");
+    world.clients[1].disconnect(world.now_ms);
+    world.settle();
+    let device = world.clients[1].me;
+    let copy = world.server.queues[&device][0].clone();
+    world.connect(1);
+    world.settle();
+    for nth in 0..machine_limits::RING_KEYS + 2 * machine_limits::RING_BLOCK_KEYS {
+        world.send(1, &[1], &format!("{nth}"));
+        if nth % 128 == 0 {
+            world.settle();
+        }
+    }
+    world.settle();
+    world.clients[1].crash(0, world.now_ms);
+    world.server.queues.get_mut(&device).unwrap().push_back(copy);
+    world.connect(1);
+    world.settle();
+    let client = &world.clients[1];
+    assert_eq!((client.handled.len(), client.again, client.alarms().len()), (1, 1, 0));
+}
+
 fn rings(world: &World, place: usize) -> usize {
     world.clients[place].disk.keys().filter(|key| key.starts_with("key:ring:")).count()
 }
