@@ -75,6 +75,27 @@ fn a_replayed_letter_is_opened_once() {
     assert!(world.clients[1].alarms().contains(&AlarmKind::Replay));
 }
 
+/// Its sender is off the list, so that the peer's own devices give the key: they know no counter.
+#[test]
+fn a_letter_under_two_names_is_opened_once_with_the_key_of_ones_own_device() {
+    let mut world = World::new(&[1, 2, 2]);
+    world.clients[2].disconnect(world.now_ms);
+    world.send(0, &[2], "once");
+    world.settle();
+    let now_ms = world.now_ms;
+    world.clients[0].machine.handle_input(Input::Leave, now_ms);
+    world.settle();
+    world.clients[0].disconnect(now_ms);
+    world.server.sequence += 1;
+    let copy = Queued { sequence: world.server.sequence, ..queue(&mut world, 2)[0].clone() };
+    queue(&mut world, 2).push_front(copy);
+    changed(&mut world, 2, |delivery| delivery.id.number = Varint(99));
+    world.connect(2);
+    world.pass(200_000);
+    assert_eq!((world.clients[2].texts(), world.clients[2].alarms()), (vec!["once".to_owned()], vec![AlarmKind::Replay]));
+    assert!(!world.clients[2].disk.keys().any(|key| key.starts_with("key:late:")));
+}
+
 #[test]
 fn letters_in_another_order_are_opened_and_dropped_ones_are_told() {
     let mut world = one_waiting("a");
