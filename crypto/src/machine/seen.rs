@@ -58,6 +58,10 @@ impl Seen {
         if counter > self.highest {
             let first = (self.highest + 1).max(counter.saturating_sub(MISSING_PER_DEVICE));
             let sure = sure_from.clamp(first, counter);
+            if self.highest > 0 {
+                // Those that were found may be among those that are not told: then they make up for no others.
+                self.found = self.found.saturating_sub(sure - first);
+            }
             self.miss(first, sure, None);
             self.miss(sure, counter, Some(now_ms));
             self.highest = counter;
@@ -195,6 +199,22 @@ mod tests {
         seen.came(4, 1, &[], 0);
         let mut seen = Seen::from_record(&seen.to_record()).unwrap();
         assert_eq!((seen.tell(i64::MAX), seen.found), (1, 0));
+    }
+
+    #[test]
+    fn one_whose_counter_is_not_known_may_be_among_those_that_are_not_told() {
+        let mut seen = Seen::default();
+        seen.came(4, 4, &[], 0);
+        // The fifth; then the sender starts anew, and the seventh is lost.
+        seen.found_one();
+        seen.came(6, 6, &[], 0);
+        seen.came(8, 6, &[], 0);
+        assert_eq!((seen.tell(i64::MAX), seen.found), (1, 0));
+        // The first of all is not among what was before it.
+        let mut seen = Seen::default();
+        seen.found_one();
+        seen.came(1_001, 1_000, &[], 0);
+        assert_eq!((seen.tell(i64::MAX), seen.found), (0, 0));
     }
 
     #[test]
