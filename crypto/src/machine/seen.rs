@@ -38,7 +38,7 @@ spelled! {
         found: Varint,
     }
     MissingRecord {
-        /// How many lie between it and the one before, or 0.
+        /// From the last of those before it, or 0, to the first of these: not 0.
         skipped: Varint,
         count: Varint,
         /// ms since 1970.
@@ -144,7 +144,7 @@ impl Seen {
     pub(crate) fn from_record(record: &SeenRecord) -> Option<Self> {
         let (mut before, mut missing) = (0_u64, vec![]);
         for one in &record.missing.0 {
-            let first = before.checked_add(one.skipped.0)?;
+            let first = before.checked_add(one.skipped.0).filter(|first| *first > before)?;
             let last = first.checked_add(one.count.0.checked_sub(1)?)?;
             before = last;
             missing.push(Missing { first, last, noticed_ms: one.noticed_ms });
@@ -224,6 +224,30 @@ mod tests {
         let record = spell(&seen.to_record());
         assert!(record.len() < 64, "{} bytes", record.len());
         assert_eq!(Seen::from_record(&read_whole(&record).unwrap()), Some(seen));
+    }
+
+    #[test]
+    fn damaged_records_are_refused() {
+        let record = |highest: u64, ranges: &[(u64, u64)]| {
+            let missing = ranges.iter().map(|&(skipped, count)| {
+                let (skipped, count) = (Varint(skipped), Varint(count));
+                MissingRecord { skipped, count, noticed_ms: None }
+            });
+            Seen::from_record(&SeenRecord { highest: Varint(highest), missing: List(missing.collect()), found: Varint(0) })
+        };
+        let most = u64::MAX;
+        assert!(record(9, &[(1, 2), (1, 3), (3, 1)]).is_some() && record(most, &[(1, most)]).is_some());
+        for (highest, ranges) in [
+            (9, &[(0, 2)][..]),
+            (9, &[(1, 3), (0, 2)]),
+            (9, &[(1, 0)]),
+            (9, &[(1, 10)]),
+            (most, &[(0, most)]),
+            (most, &[(1, most), (0, 1)]),
+            (most, &[(1, most), (1, 1)]),
+        ] {
+            assert_eq!(record(highest, ranges), None, "{ranges:?}");
+        }
     }
 
     /// Orders in which letters may come, beside the plainest count of the same.
