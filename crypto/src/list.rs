@@ -197,16 +197,7 @@ impl DeviceList {
     /// # Errors
     /// As [`NextListError`] says.
     pub fn with_device(&self, device: ListedDevice, signed_ms: i64) -> Result<ListedDevices<'_>, NextListError> {
-        if self.is_revoked(device.device) {
-            return Err(NextListError::Revoked);
-        }
-        let mut next = self.next(signed_ms)?;
-        match next.devices.0.binary_search_by_key(&device.device, |listed| listed.device) {
-            Ok(place) => next.devices.0[place] = device,
-            Err(_) if next.devices.0.len() >= DEVICES_PER_LIST => return Err(NextListError::Full),
-            Err(place) => next.devices.0.insert(place, device),
-        }
-        Ok(next)
+        self.with_device_in_place(device, |_| true, signed_ms)
     }
 
     /// The next list, without a device, which is revoked for good, listed before or not.
@@ -245,18 +236,17 @@ impl DeviceList {
         is_known: impl Fn(Bytes16) -> bool,
         signed_ms: i64,
     ) -> Result<ListedDevices<'_>, NextListError> {
-        let mut next = self.with_device(device, signed_ms);
-        let unknown = self.devices.iter().filter(|listed| !is_known(listed.device));
-        if next == Err(NextListError::Full)
-            && let Some(lost) = unknown.min_by_key(|listed| listed.enrolment.enrolled_ms)
-        {
-            let mut without = self.without_lost(lost.device, signed_ms)?;
-            let List(devices) = &mut without.devices;
-            let place = devices.partition_point(|listed| listed.device < device.device);
-            devices.insert(place, device);
-            next = Ok(without);
+        if self.is_revoked(device.device) {
+            return Err(NextListError::Revoked);
         }
-        next
+        let mut next = self.next(signed_ms)?;
+        let List(devices) = &mut next.devices;
+        match devices.binary_search_by_key(&device.device, |listed| listed.device) {
+            Ok(place) => devices[place] = device,
+            Err(place) => devices.insert(place, device),
+        }
+        make_room(devices, device.device, is_known)?;
+        Ok(next)
     }
 
     fn next(&self, signed_ms: i64) -> Result<ListedDevices<'_>, NextListError> {
@@ -271,4 +261,14 @@ impl DeviceList {
             revoked: List(self.revoked.clone()),
         })
     }
+}
+
+/// Takes those enrolled longest ago of which `is_known` knows nothing from too long a list, never one's `own`.
+pub(crate) fn make_room(devices: &mut Vec<ListedDevice>, own: Bytes16, is_known: impl Fn(Bytes16) -> bool) -> Result<(), NextListError> {
+    while devices.len() > DEVICES_PER_LIST {
+        let unknown = devices.iter().filter(|listed| listed.device != own && !is_known(listed.device));
+        let lost = unknown.min_by_key(|listed| listed.enrolment.enrolled_ms).ok_or(NextListError::Full)?.device;
+        devices.retain(|listed| listed.device != lost);
+    }
+    Ok(())
 }

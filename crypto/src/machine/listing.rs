@@ -9,6 +9,7 @@ use super::limits::{ANSWER_MS, ASK_AGAIN_MS, LIST_TRIES};
 use super::peers::Judged;
 use super::sorted::{Set, sort_by_key};
 use super::{Machine, Output};
+use crate::list::make_room;
 use crate::{DeviceList, NextListError, read_list};
 
 /// The list that the server has, beside the one in force here.
@@ -146,12 +147,18 @@ impl Machine {
         let account = self.own.account.as_ref().ok_or(Code::SecretRequired);
         let (words, listed) = (self.own.words(), self.own.listed());
         let next = NextListError::code;
+        let known = &self.listing.known;
+        // Before the server said whom it knows, it is as if it knew them all.
+        let is_known = |device| known.is_empty() || known.contains(&device);
         match (on_server, in_force) {
             (OnServer::Missing | OnServer::Older, Some(list)) => Ok(Some(list.bytes)),
             (_, None) if self.listing.leaving => Ok(self.has_left()),
             (_, None) => Ok(Some(account?.sign_list(&DeviceList::first(&words, &self.own.secret, listed, now_ms)))),
             (OnServer::Fork(other), Some(list)) => {
-                let mut merged = list.with_device(listed, now_ms).map_err(next)?;
+                if list.is_revoked(me.1) {
+                    return Err(Code::DeviceRevoked);
+                }
+                let mut merged = list.without_lost(me.1, now_ms).map_err(next)?;
                 let List(revoked) = &mut merged.revoked;
                 revoked.extend(&other.revoked);
                 sort_by_key(revoked, |device| *device);
@@ -159,7 +166,9 @@ impl Machine {
                 let List(devices) = &mut merged.devices;
                 let more = other.devices.iter().filter(|one| list.enrolment(one.device).is_none() && one.device != me.1);
                 devices.extend(more);
+                devices.push(listed);
                 devices.retain(|one| revoked.binary_search(&one.device).is_err());
+                make_room(devices, me.1, is_known).map_err(next)?;
                 sort_by_key(devices, |one| one.device);
                 Ok(Some(account?.sign_list(&merged)))
             }
@@ -172,9 +181,6 @@ impl Machine {
             (OnServer::Same, Some(list)) => {
                 if list.enrolment(me.1) != Some(&listed.enrolment) {
                     self.listing.confirmed = false;
-                    let known = &self.listing.known;
-                    // Before the server said whom it knows, it is as if it knew them all.
-                    let is_known = |device| known.is_empty() || known.contains(&device);
                     let merged = list.with_device_in_place(listed, is_known, now_ms).map_err(next)?;
                     return Ok(Some(account?.sign_list(&merged)));
                 }

@@ -158,6 +158,45 @@ fn a_new_device_takes_the_place_of_one_that_the_server_does_not_know() {
     assert_eq!(troubles(&world, place), [Code::TooManyDevices]);
 }
 
+/// Two of its devices put a list of the same number, apart from each other: one of them a full one.
+#[test]
+fn a_fork_of_a_full_list_is_mended() {
+    let own = credential(1);
+    // Whether the device stood on the full list, which was in force for it.
+    for stood in [true, false] {
+        let mut world = World::new(&[2]);
+        full(&mut world, 1);
+        let place = world.enrol(1);
+        let (me, now_ms) = (world.clients[place].me.1, world.now_ms);
+        if stood {
+            let list = listed(&world, 1).without_lost([163; 16], now_ms).map(|list| account(1).sign_list(&list)).unwrap();
+            world.server.lists.insert(own, list);
+        }
+        world.connect(place);
+        world.settle();
+        let before = listed(&world, 1);
+        assert_eq!((before.devices.len(), before.enrolment(me).is_some()), (64, stood));
+        // Of the same number, with a device that the other has not.
+        world.clients[place].disconnect(now_ms);
+        let (words, secret) = (words(1), account(1).secret_text());
+        let enrolment = account(1).enrol(own, [200; 16], &DeviceKey::from_seed(&[200; 32]).public(), [9; 32], 200);
+        let mut fork = DeviceList::first(&words, &secret, ListedDevice { device: [200; 16], enrolment }, now_ms);
+        fork.counter = before.counter;
+        world.server.lists.insert(own, account(1).sign_list(&fork));
+        let known = (102..164).map(|nth| [nth; 16]).chain([[200; 16], me]).collect();
+        world.connect(place);
+        world.clients[place].machine.handle_input(Input::OwnDevices(known), now_ms);
+        world.pass(60_000);
+        let list = listed(&world, 1);
+        assert!([me, [200; 16], [102; 16]].iter().all(|&device| list.enrolment(device).is_some()), "{stood}");
+        assert!(list.enrolment([100; 16]).is_none() && list.counter > before.counter);
+        assert_eq!((list.devices.len(), list.revoked.len()), (64, 0));
+        world.send(place, &[2], "mended");
+        world.pass(60_000);
+        assert_eq!(world.clients[0].texts(), ["mended"]);
+    }
+}
+
 #[test]
 fn when_there_is_room_again_messages_go() {
     let mut world = World::new(&[2]);
