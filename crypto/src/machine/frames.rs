@@ -3,12 +3,12 @@
 use msr_protocol::v2::{ClaimedKey, Frame, List, PeerList, Prekey, Varint, frames_for_keys};
 use msr_protocol::{Code, Credential};
 
+use super::Machine;
 use super::io::AlarmKind;
 use super::link::Answer;
 use super::peers::Judged;
 use super::records::PairKey;
 use super::spelled::read_whole;
-use super::{Machine, Pair};
 use crate::{PublicKey, read_list, verify_prekey};
 
 impl Machine {
@@ -94,8 +94,10 @@ impl Machine {
             self.alarm(key.0, AlarmKind::ForgedKey);
             return;
         };
-        let (Some(account), now_ms) = (&self.account, self.now_ms) else { return };
-        let pair = self.pairs.get_or(key, || Box::new(Pair::new(enrolment.identity_key, now_ms)));
+        let now_ms = self.now_ms;
+        // Of the key that is enrolled now.
+        self.pair(key);
+        let (Some(account), Some(pair)) = (&self.account, self.pairs.get_mut(&key)) else { return };
         if prekey.is_fallback && prekey.made_ms < pair.fallback_ms {
             self.link.bad_key(key, now_ms);
             self.alarm(key.0, AlarmKind::OldKey);

@@ -13,6 +13,8 @@ pub const CONTROLS_WAITING: usize = 1_024;
 pub const CONTROLS_PER_PEER: usize = 64;
 /// Peers whose lists are remembered. Beyond, those that were neither written to nor verified are forgotten first.
 pub const PEERS: usize = 8_192;
+/// Devices of one peer that left its list whose counters are kept, in case that they come back.
+pub const DEVICES_LEFT_PER_PEER: usize = 64;
 /// Sessions kept with one device: the ones that were used last.
 pub const SESSIONS_PER_DEVICE: usize = 4;
 

@@ -4,6 +4,7 @@ use msr_protocol::Credential;
 use msr_protocol::v2::Enrolment;
 
 use super::io::{AlarmKind, KeyEvent, PeerChange};
+use super::limits::DEVICES_LEFT_PER_PEER;
 use super::records::{PairKey, pair_key, peer_key};
 use super::{Machine, Pair};
 
@@ -84,7 +85,7 @@ impl Machine {
         self.keep_peer(credential);
         for &change in changes {
             if let PeerChange::DeviceRemoved(device) = change {
-                self.forget_pair((credential, device));
+                self.device_gone((credential, device));
             }
             let change = match change {
                 PeerChange::DeviceAdded(device) if credential == self.me.0 => PeerChange::OwnDeviceAdded(device),
@@ -108,6 +109,22 @@ impl Machine {
         }
     }
 
+    /// A device is off the list, or enrolled anew. Unless it was revoked it may come back, and keeps its counters meanwhile: so
+    /// are they kept here.
+    fn device_gone(&mut self, gone: PairKey) {
+        if self.standing(gone) == Standing::Revoked {
+            return self.forget_pair(gone);
+        }
+        let Some(pair) = self.pairs.get_mut(&gone) else { return };
+        pair.forget_sessions(pair.identity_key);
+        self.pairs_changed.put(gone);
+        let mut left: Vec<_> = self.pairs.keys().filter(|key| key.0 == gone.0 && **key != gone).copied().collect();
+        left.retain(|&key| self.standing(key) != Standing::Listed);
+        if left.len() >= DEVICES_LEFT_PER_PEER {
+            self.forget_pair(left[0]);
+        }
+    }
+
     fn forget_pair(&mut self, pair: PairKey) {
         if self.pairs.remove(&pair).is_some() {
             self.pairs_changed.remove(&pair);
@@ -123,7 +140,7 @@ impl Machine {
         let changes = self.peers.entry(credential).accept();
         for change in changes {
             if let PeerChange::DeviceRemoved(device) = change {
-                self.forget_pair((credential, device));
+                self.device_gone((credential, device));
             }
         }
         self.keep_peer(credential);

@@ -2,9 +2,10 @@
 
 use msr_crypto::*;
 use msr_protocol::Code;
-use msr_protocol::v2::{Bytes16, Frame, List, ListedDevice, Rest, frames};
+use msr_protocol::v2::*;
 
 use super::device::{account, credential, letter, words};
+use super::server::Queued;
 use super::world::{World, id};
 
 fn leave(world: &mut World, place: usize) {
@@ -47,6 +48,67 @@ fn a_device_that_leaves_is_not_remembered() {
         assert!(world.clients[place].texts().contains(&"to both again".to_owned()), "{place}");
     }
     assert!(world.clients.iter().all(|client| client.alarms().is_empty()));
+}
+
+#[test]
+fn a_device_that_comes_back_is_counted_on() {
+    let mut world = World::new(&[1, 1, 2]);
+    for nth in 0..10 {
+        world.send(1, &[2], &format!("{nth}"));
+    }
+    let reader = world.clients[2].me;
+    world.clients[2].disconnect(world.now_ms);
+    world.settle();
+    let copy = world.server.queues[&reader][3].clone();
+    world.connect(2);
+    world.settle();
+    leave(&mut world, 1);
+    world.settle();
+    world.clients[1].disconnect(world.now_ms);
+    assert_eq!(devices(&listed(&world, 1)), [id(1)]);
+    world.clients[2].machine.handle_input(Input::Refresh { credential: credential(1) }, world.now_ms);
+    world.settle();
+    // Its keys are not kept any more.
+    world.clients[2].disk.retain(|key, _| !key.starts_with("key:ring:"));
+    world.clients[2].crash(0, world.now_ms);
+    world.connect(2);
+    world.connect(1);
+    world.settle();
+    world.send(1, &[2], "back");
+    world.pass(machine_limits::GAP_GRACE_MS * 2);
+    let read = &world.clients[2];
+    assert!(read.texts().len() == 11 && read.alarms().is_empty());
+    assert!(!read.events.iter().any(|event| matches!(event, KeyEvent::Gap { .. })));
+    // What came before it left is a copy after it.
+    let mut entry = vec![];
+    let Ok(Entry::Message(mut delivery)) = Entry::read(&mut copy.entry.as_slice()) else { panic!("no message") };
+    delivery.id.number = Varint(99);
+    Entry::Message(delivery).write(&mut entry);
+    world.server.sequence += 1;
+    let sequence = world.server.sequence;
+    world.server.queues.get_mut(&reader).unwrap().push_back(Queued { sequence, entry, ..copy });
+    world.pass(120_000);
+    assert_eq!((world.clients[2].texts().len(), world.clients[2].alarms()), (11, vec![AlarmKind::Replay]));
+}
+
+#[test]
+fn devices_that_left_are_counted_on_up_to_a_bound() {
+    let mut world = World::new(&[1]);
+    for _ in 0..machine_limits::DEVICES_LEFT_PER_PEER + 3 {
+        let place = world.join(2);
+        world.send(place, &[1], "hello");
+        world.settle();
+        leave(&mut world, place);
+        world.settle();
+        world.clients[0].machine.handle_input(Input::Refresh { credential: credential(2) }, world.now_ms);
+        world.settle();
+        world.clients.truncate(place);
+        let me = (credential(2), id(u8::try_from(place + 1).unwrap()));
+        world.server.queues.remove(&me);
+        world.clients.push(super::device::Client::new(3, me.1, world.now_ms));
+    }
+    let pairs = world.clients[0].disk.keys().filter(|key| key.starts_with("key:pair:")).count();
+    assert_eq!(pairs, machine_limits::DEVICES_LEFT_PER_PEER);
 }
 
 #[test]
