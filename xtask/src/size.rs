@@ -14,10 +14,10 @@ struct Part {
 
 /// What every page loads, and what is loaded when it is needed.
 const PARTS: &[Part] = &[
-    Part { what: "every page", files: &["index.js", "msgsrouter_bg.wasm"], budget_gzip_bytes: 91_700 },
+    Part { what: "every page", files: &["index.js", "msgsrouter_bg.wasm"], budget_gzip_bytes: 92_000 },
     Part { what: "to derive a key", files: &["identity-worker.js", "identity.js", "identity_bg.wasm"], budget_gzip_bytes: 12_200 },
     Part { what: "for pass phrases", files: &["passphrase.js", "passphrase_bg.wasm"], budget_gzip_bytes: 13_900 },
-    Part { what: "to encrypt", files: &["encryption.js", "encryption_bg.wasm"], budget_gzip_bytes: 146_600 },
+    Part { what: "to encrypt", files: &["encryption.js", "encryption_bg.wasm"], budget_gzip_bytes: 147_500 },
 ];
 
 /// Node has both compressors, so this program needs none. Prints a line `raw gzip brotli` a file.
