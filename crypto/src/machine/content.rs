@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::io::Opened;
 use super::limits::{PADDED_BYTES_LEAST, PADDED_STEP_BYTES_MOST};
+use super::records::PairKey;
 use super::sorted::sort_by_key;
 use super::spelled::{read_padded, spelled};
 
@@ -17,7 +18,7 @@ pub(crate) type BodyKey = [u8; 32];
 /// The SHA-256 of a sealed body: what a letter is known by.
 pub(crate) type BodyHash = [u8; 32];
 
-/// What a sealed body is bound to.
+/// What a sealed body is bound to, beside the device that sealed it.
 const BODY_TAG: &[u8] = b"msgsrouter body 1";
 /// What the commitment to its key begins with.
 const COMMITMENT_TAG: &[u8] = b"msgsrouter body key 1";
@@ -136,22 +137,27 @@ fn commitment(key: &BodyKey) -> [u8; COMMITMENT_BYTES] {
 
 /// The content, sealed under a key that was never used before, so that the nonce can be fixed. `None` when it is longer
 /// than the cipher can take.
-pub(crate) fn seal_body(key: &BodyKey, content: &Content<'_>) -> Option<Vec<u8>> {
+pub(crate) fn seal_body(key: &BodyKey, sender: PairKey, content: &Content<'_>) -> Option<Vec<u8>> {
     let mut plain = Zeroizing::new(Vec::new());
     content.write(&mut plain);
     let padded = padded_length(plain.len());
     plain.resize(padded, 0);
-    let sealed = cipher(key).encrypt(&Nonce::default(), Payload { msg: &plain, aad: BODY_TAG }).ok()?;
+    let sealed = cipher(key).encrypt(&Nonce::default(), Payload { msg: &plain, aad: &bound_to(sender) }).ok()?;
     Some([&commitment(key)[..], &sealed].concat())
 }
 
-/// The plain bytes of a sealed body; [`read_content`] reads them. The body names its key, so that no two keys open it.
-pub(crate) fn open_body(key: &BodyKey, body: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+/// The plain bytes of a body that `sender` sealed; [`read_content`] reads them. The body names its key, so that no two keys open
+/// it, and whoever got the key cannot send the body as its own: the sender's would be taken for a copy of that.
+pub(crate) fn open_body(key: &BodyKey, sender: PairKey, body: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let (committed, sealed) = body.split_first_chunk::<COMMITMENT_BYTES>()?;
     if *committed != commitment(key) {
         return None;
     }
-    cipher(key).decrypt(&Nonce::default(), Payload { msg: sealed, aad: BODY_TAG }).ok().map(Zeroizing::new)
+    cipher(key).decrypt(&Nonce::default(), Payload { msg: sealed, aad: &bound_to(sender) }).ok().map(Zeroizing::new)
+}
+
+fn bound_to((credential, device): PairKey) -> Vec<u8> {
+    [BODY_TAG, &credential.0, &device].concat()
 }
 
 /// What the plain bytes of a body say.
@@ -180,6 +186,8 @@ pub(crate) fn recipients_hash(recipients: &[Credential]) -> [u8; 32] {
 mod tests {
     use super::*;
 
+    const SENDER: PairKey = (Credential([1; 16]), [2; 16]);
+
     #[test]
     fn buckets() {
         let of = [0, 1, 256, 257, 320, 321, 512, 513, 640, 1_025, 4_000, 1 << 20, (1 << 20) + 1, (14 << 20) + 1].map(padded_length);
@@ -194,15 +202,18 @@ mod tests {
     fn every_byte_of_a_body_counts() {
         let key = [7; 32];
         let message = Message { flags: 4, reply_to: None, subject: "\"s\"", payload: b"hello" };
-        let body = seal_body(&key, &Content::Message(message)).unwrap();
+        let body = seal_body(&key, SENDER, &Content::Message(message)).unwrap();
         assert_eq!(body.len(), COMMITMENT_BYTES + 256 + 16);
-        let plain = open_body(&key, &body).unwrap();
+        let plain = open_body(&key, SENDER, &body).unwrap();
         assert!(matches!(read_content(&plain), Ok(Content::Message(Message { payload: b"hello", .. }))));
-        assert!(open_body(&[8; 32], &body).is_none());
+        assert!(open_body(&[8; 32], SENDER, &body).is_none());
+        for other in [(Credential([2; 16]), SENDER.1), (SENDER.0, [1; 16])] {
+            assert!(open_body(&key, other, &body).is_none(), "a body is its sender's");
+        }
         for at in 0..body.len() {
             let mut flipped = body.clone();
             flipped[at] ^= 1;
-            assert!(open_body(&key, &flipped).is_none(), "{at}");
+            assert!(open_body(&key, SENDER, &flipped).is_none(), "{at}");
         }
     }
 }

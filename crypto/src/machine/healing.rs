@@ -27,8 +27,8 @@ impl Machine {
 
     fn hand_out(&mut self, number: u64) {
         let Some(late) = self.late.get_mut(number) else { return };
-        let entry = late.entry.clone();
-        let plain = late.body_key.and_then(|key| open_body(&key, sealed_message(&entry)?.payload.0));
+        let (entry, sender) = (late.entry.clone(), late.sender);
+        let plain = late.body_key.and_then(|key| open_body(&key, sender, sealed_message(&entry)?.payload.0));
         match plain.as_ref().map(|plain| read_content(plain)) {
             Some(Ok(Content::Message(message))) => {
                 let opened = message.to_opened();

@@ -161,7 +161,7 @@ impl Machine {
             self.alarm(sender.0, AlarmKind::Replay);
             return Outcome::Silent;
         }
-        let plain = open_body(body_key, delivery.payload.0);
+        let plain = open_body(body_key, sender, delivery.payload.0);
         match plain.as_ref().map(|plain| read_content(plain)) {
             Some(Ok(Content::Message(message))) => Outcome::Opened(message.to_opened()),
             _ => Outcome::Silent,
@@ -233,7 +233,7 @@ impl Machine {
 
     /// Opens the body of a letter that is known to be the sender's, and new.
     pub(super) fn open_content(&mut self, sender: PairKey, body_key: &BodyKey, delivery: &Delivery<'_>) -> Outcome {
-        let Some(plain) = open_body(body_key, delivery.payload.0) else { return cannot("its body is not what was sealed") };
+        let Some(plain) = open_body(body_key, sender, delivery.payload.0) else { return cannot("its body is not what was sealed") };
         let Ok(content) = read_content(&plain) else { return cannot("what is in it cannot be read") };
         let lane = Lane::of(delivery.flags);
         match content {

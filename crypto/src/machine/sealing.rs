@@ -262,7 +262,7 @@ impl Machine {
         let failed = |detail: &str| Failure { code: Code::NoDeviceKeys, detail: detail.to_owned() };
         let mut body_key = Zeroizing::new([0; 32]);
         self.random.fill(&mut *body_key).map_err(|_| failed("the system gives no random bytes"))?;
-        let payload = seal_body(&body_key, content).ok_or_else(|| Failure::from(Code::TooLarge))?;
+        let payload = seal_body(&body_key, self.me, content).ok_or_else(|| Failure::from(Code::TooLarge))?;
         let (body_hash, recipients) = (body_hash(&payload), recipients_hash(recipients));
         let (from, from_device) = self.me;
         let (mut headers, mut counters) = (vec![], vec![]);
